@@ -1,0 +1,51 @@
+"""Who may do what: Django's groups, filled from this one table after every migration."""
+
+from django.contrib.auth.models import Group, Permission
+from django.utils.translation import gettext_lazy as _
+
+_everyone = ["cases.view_case", "grid.view_consumer", "detection.view_riskscore"]
+
+ROLES = {
+    "Investigators": [*_everyone, "cases.change_case"],
+    "Supervisors": [
+        *_everyone,
+        "cases.change_case",
+        "cases.assign_case",
+        "grid.change_consumer",
+        "readings.view_upload",
+        "readings.add_upload",
+        "detection.view_scoringrun",
+        "detection.change_scoringrun",
+        "detection.predict",
+    ],
+    "Analysts": [
+        *_everyone,
+        "readings.view_upload",
+        "readings.add_upload",
+        "detection.view_scoringrun",
+        "detection.change_scoringrun",
+        "detection.view_modelversion",
+        "detection.change_modelversion",
+        "detection.predict",
+    ],
+    "Systems": [*_everyone, "readings.view_upload", "readings.add_upload", "detection.predict"],
+}
+ROLE_NAMES = {
+    "Investigators": _("Investigator"),
+    "Supervisors": _("Supervisor"),
+    "Analysts": _("Analyst"),
+    "Systems": _("System"),
+}
+
+
+def sync_roles(using: str) -> None:
+    """Create the groups and give each exactly its permissions, as far as these exist already."""
+    ids = {
+        f"{app}.{codename}": pk
+        for pk, app, codename in Permission.objects.using(using).values_list(
+            "pk", "content_type__app_label", "codename"
+        )
+    }
+    for name, permissions in ROLES.items():
+        group, _created = Group.objects.using(using).get_or_create(name=name)
+        group.permissions.set([ids[permission] for permission in permissions if permission in ids])

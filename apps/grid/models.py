@@ -1,0 +1,272 @@
+"""What stands on the ground, and who looks after it. Links are valid in time; the database refuses overlaps."""
+
+from django.conf import settings
+from django.contrib.gis.db import models
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import DateRangeField, RangeOperators
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+
+class ZoneQuerySet(models.QuerySet):
+    def visible_to(self, user):
+        """Zones that the user looks after. Supervisors also see the zone of consumers that nobody placed yet."""
+        if user.sees_everything:
+            return self
+        seen = Q(assignments__user=user)
+        if user.has_perm("grid.change_consumer"):
+            seen |= Q(code=Zone.UNASSIGNED)
+        return self.filter(seen).distinct()
+
+    def unassigned(self) -> "Zone":
+        """The zone of consumers that came with a file and that nobody has placed yet."""
+        return self.get_or_create(code=Zone.UNASSIGNED, defaults={"name": "Unassigned"})[0]
+
+
+class Zone(models.Model):
+    UNASSIGNED = "UNASSIGNED"
+
+    code = models.CharField(_("code"), max_length=32, unique=True)
+    name = models.CharField(_("name"), max_length=100)
+    area = models.MultiPolygonField(_("area"), null=True, blank=True)
+    price_per_kwh = models.DecimalField(
+        _("price per kWh"),
+        max_digits=8,
+        decimal_places=4,
+        default=0,
+        help_text=_("What a kWh costs a consumer here; turns missing energy into money."),
+    )
+    visits_per_week = models.PositiveIntegerField(
+        _("visits per week"),
+        null=True,
+        blank=True,
+        help_text=_("At most so many new cases a week. Empty: the setting VISIT_BUDGET_PER_WEEK."),
+    )
+
+    objects = ZoneQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("zone")
+        verbose_name_plural = _("zones")
+        ordering = ["name"]
+
+    def __str__(self):
+        return self.name
+
+    @property
+    def is_unassigned(self) -> bool:
+        return self.code == self.UNASSIGNED
+
+    @property
+    def visit_budget(self) -> int:
+        return settings.VISIT_BUDGET_PER_WEEK if self.visits_per_week is None else self.visits_per_week
+
+
+class ZoneAssignment(models.Model):
+    """Who looks after a zone."""
+
+    zone = models.ForeignKey(Zone, models.CASCADE, related_name="assignments", verbose_name=_("zone"))
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="zone_assignments", verbose_name=_("user")
+    )
+
+    class Meta:
+        verbose_name = _("zone assignment")
+        verbose_name_plural = _("zone assignments")
+        constraints = [models.UniqueConstraint(fields=["user", "zone"], name="one_assignment_per_user_and_zone")]
+
+    def __str__(self):
+        return f"{self.user} · {self.zone}"
+
+
+class Feeder(models.Model):
+    code = models.CharField(_("code"), max_length=32, unique=True)
+    zone = models.ForeignKey(Zone, models.PROTECT, related_name="feeders", verbose_name=_("zone"))
+    path = models.MultiLineStringField(_("path"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("feeder")
+        verbose_name_plural = _("feeders")
+        ordering = ["code"]
+
+    def __str__(self):
+        return self.code
+
+
+class Meter(models.Model):
+    """Meters are never deleted, only closed: load profiles point at them without a foreign key in the database."""
+
+    class Kind(models.TextChoices):
+        CONSUMER = "consumer", _("consumer meter")
+        SUM = "sum", _("sum meter of a transformer")
+
+    serial = models.CharField(_("serial number"), max_length=64, unique=True)
+    kind = models.CharField(_("kind"), max_length=16, choices=Kind.choices, default=Kind.CONSUMER)
+    closed_on = models.DateField(_("closed"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("meter")
+        verbose_name_plural = _("meters")
+        ordering = ["serial"]
+
+    def __str__(self):
+        return self.serial
+
+    def delete(self, *args, **kwargs):
+        raise models.ProtectedError(_("Meters are never deleted: set the day on which it was closed."), {self})
+
+
+class Transformer(models.Model):
+    code = models.CharField(_("code"), max_length=32, unique=True)
+    feeder = models.ForeignKey(Feeder, models.PROTECT, related_name="transformers", verbose_name=_("feeder"))
+    place = models.PointField(_("place"), null=True, blank=True)
+    capacity_kva = models.PositiveIntegerField(_("capacity in kVA"), null=True, blank=True)
+    sum_meter = models.OneToOneField(
+        Meter, models.PROTECT, null=True, blank=True, related_name="transformer", verbose_name=_("sum meter")
+    )
+
+    class Meta:
+        verbose_name = _("transformer")
+        verbose_name_plural = _("transformers")
+        ordering = ["code"]
+
+    def __str__(self):
+        return self.code
+
+
+class ConsumerQuerySet(models.QuerySet):
+    def visible_to(self, user):
+        if user.sees_everything:
+            return self
+        return self.filter(zone__in=Zone.objects.visible_to(user))
+
+
+class Consumer(models.Model):
+    """Who uses energy at one place."""
+
+    class Kind(models.TextChoices):
+        HOUSEHOLD = "household", _("household")
+        SHOP = "shop", _("shop")
+        INDUSTRY = "industry", _("industry")
+        UNKNOWN = "unknown", _("unknown")
+
+    number = models.CharField(_("number"), max_length=64, unique=True)
+    name = models.CharField(_("name"), max_length=200, blank=True)
+    address = models.CharField(_("address"), max_length=200, blank=True)
+    kind = models.CharField(_("kind"), max_length=16, choices=Kind.choices, default=Kind.UNKNOWN)
+    zone = models.ForeignKey(Zone, models.PROTECT, related_name="consumers", verbose_name=_("zone"))
+    place = models.PointField(_("place"), null=True, blank=True)
+
+    objects = ConsumerQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("consumer")
+        verbose_name_plural = _("consumers")
+        ordering = ["number"]
+        indexes = [models.Index(fields=["zone", "number"], name="consumer_in_zone")]
+
+    def __str__(self):
+        return self.number
+
+
+class ValidInTime(models.Model):
+    """A link with its days: [from, to), open-ended while it lasts."""
+
+    valid = DateRangeField(_("valid"))
+
+    class Meta:
+        abstract = True
+
+
+def never_twice_at_once(name: str, *fields: str) -> ExclusionConstraint:
+    return ExclusionConstraint(
+        name=name,
+        expressions=[*((field, RangeOperators.EQUAL) for field in fields), ("valid", RangeOperators.OVERLAPS)],
+    )
+
+
+class LinkQuerySet(models.QuerySet):
+    def current(self):
+        """Links that have not ended."""
+        return self.filter(valid__upper_inf=True)
+
+    def on(self, day):
+        return self.filter(valid__contains=day)
+
+
+class Installation(ValidInTime):
+    """Which meter measures a consumer, and when. After a replacement both belong to one history."""
+
+    meter = models.ForeignKey(Meter, models.PROTECT, related_name="installations", verbose_name=_("meter"))
+    consumer = models.ForeignKey(Consumer, models.PROTECT, related_name="installations", verbose_name=_("consumer"))
+
+    objects = LinkQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("installation")
+        verbose_name_plural = _("installations")
+        constraints = [
+            never_twice_at_once("meter_at_one_consumer", "meter"),
+            never_twice_at_once("consumer_with_one_meter", "consumer"),
+        ]
+
+    def __str__(self):
+        return f"{self.meter} → {self.consumer}"
+
+
+class Contract(models.Model):
+    number = models.CharField(_("number"), max_length=64, unique=True)
+    tariff = models.CharField(_("tariff"), max_length=64, blank=True)
+
+    class Meta:
+        verbose_name = _("contract")
+        verbose_name_plural = _("contracts")
+        ordering = ["number"]
+
+    def __str__(self):
+        return self.number
+
+
+class Supply(ValidInTime):
+    """Under which contract a consumer is supplied, with its status; zero consumption without one is no mystery."""
+
+    class Status(models.TextChoices):
+        ACTIVE = "active", _("active")
+        SUSPENDED = "suspended", _("suspended")
+        ENDED = "ended", _("ended")
+
+    consumer = models.ForeignKey(Consumer, models.PROTECT, related_name="supplies", verbose_name=_("consumer"))
+    contract = models.ForeignKey(Contract, models.PROTECT, related_name="supplies", verbose_name=_("contract"))
+    status = models.CharField(_("status"), max_length=16, choices=Status.choices, default=Status.ACTIVE)
+
+    objects = LinkQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("supply")
+        verbose_name_plural = _("supplies")
+        constraints = [
+            never_twice_at_once("contract_of_one_consumer", "contract"),
+            never_twice_at_once("consumer_under_one_contract", "consumer"),
+        ]
+
+    def __str__(self):
+        return f"{self.consumer} · {self.contract}"
+
+
+class Connection(ValidInTime):
+    """From which transformer a consumer is fed."""
+
+    consumer = models.ForeignKey(Consumer, models.PROTECT, related_name="connections", verbose_name=_("consumer"))
+    transformer = models.ForeignKey(
+        Transformer, models.PROTECT, related_name="connections", verbose_name=_("transformer")
+    )
+
+    objects = LinkQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("connection")
+        verbose_name_plural = _("connections")
+        constraints = [never_twice_at_once("consumer_at_one_transformer", "consumer")]
+
+    def __str__(self):
+        return f"{self.consumer} → {self.transformer}"

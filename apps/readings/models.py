@@ -1,0 +1,243 @@
+"""What meters said: uploads, the load profiles that they brought, meter events. Facts only; opinions live above."""
+
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from apps.grid.models import Meter
+
+
+class RealField(models.FloatField):
+    """Single precision: Django's FloatField is double, which doubles the largest table."""
+
+    def db_type(self, connection):
+        return "real"
+
+
+class Sender(models.Model):
+    """Who sends files, and what their files mean: the statement of the last upload is the proposal for the next."""
+
+    class Stamps(models.TextChoices):
+        START = "start", _("start of the period")
+        END = "end", _("end of the period")
+
+    class Measures(models.TextChoices):
+        INTERVAL = "interval", _("energy of each interval")
+        REGISTER = "register", _("cumulative register")
+
+    class Unit(models.TextChoices):
+        WH = "Wh", "Wh"
+        KWH = "kWh", "kWh"
+        MWH = "MWh", "MWh"
+        KW = "kW", _("kW (mean power of the interval)")
+
+    name = models.CharField(_("name"), max_length=100, unique=True)
+    statement = models.JSONField(default=dict, editable=False)
+
+    class Meta:
+        verbose_name = _("sender")
+        verbose_name_plural = _("senders")
+        ordering = ["name"]
+
+    def __str__(self):
+        return self.name
+
+
+def upload_path(upload, filename):
+    """The file's own name is somebody's text: it is kept in a field and never becomes a path."""
+    return f"uploads/{upload.sha256[:2]}/{upload.sha256}"
+
+
+class UploadQuerySet(models.QuerySet):
+    def visible_to(self, user):
+        """An upload may hold anybody's readings: only its sender and those who see all zones may look inside."""
+        if user.sees_everything:
+            return self
+        return self.filter(by=user)
+
+    def pending(self):
+        return self.filter(status=Upload.Status.PENDING)
+
+    def with_progress(self):
+        return self.select_related("progress", "sender", "by")
+
+
+class Upload(models.Model):
+    class Status(models.TextChoices):
+        DRAFT = "draft", _("waiting for your confirmation")
+        PENDING = "pending", _("waiting for import")
+        IMPORTED = "imported", _("imported")
+        FAILED = "failed", _("failed")
+        DISCARDED = "discarded", _("discarded")
+
+    ATTEMPTS = 3  # a file that kills its worker every time is parked, and the ones behind it go on
+
+    sender = models.ForeignKey(Sender, models.PROTECT, related_name="uploads", verbose_name=_("sender"))
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="uploads", null=True, verbose_name=_("uploaded by")
+    )
+    at = models.DateTimeField(_("uploaded"), auto_now_add=True)
+    name = models.CharField(_("file"), max_length=255)
+    file = models.FileField(upload_to=upload_path, max_length=200)
+    size = models.PositiveBigIntegerField(_("size in bytes"))
+    sha256 = models.CharField(max_length=64)
+
+    format = models.CharField(_("format"), max_length=32, blank=True)
+    timezone = models.CharField(_("time zone"), max_length=64)
+    stamps = models.CharField(_("stamps mark"), max_length=8, choices=Sender.Stamps.choices)
+    measures = models.CharField(_("values are"), max_length=8, choices=Sender.Measures.choices)
+    unit = models.CharField(_("unit"), max_length=8, choices=Sender.Unit.choices)
+    multiplier = models.FloatField(_("multiplier"), default=1)
+
+    status = models.CharField(_("status"), max_length=16, choices=Status.choices)
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    error = models.TextField(_("error"), blank=True)
+    imported_at = models.DateTimeField(_("imported"), null=True)
+    readings = models.PositiveBigIntegerField(_("readings"), default=0)
+    days_new = models.PositiveIntegerField(_("new days"), default=0)
+    days_changed = models.PositiveIntegerField(_("changed days"), default=0)
+    days_same = models.PositiveIntegerField(_("days already known"), default=0)
+    meters = models.PositiveIntegerField(_("meters"), default=0)
+    meters_registered = models.PositiveIntegerField(_("newly registered meters"), default=0)
+    rejected = models.PositiveBigIntegerField(_("rejected lines"), default=0)
+    first_day = models.DateField(_("first day"), null=True)
+    last_day = models.DateField(_("last day"), null=True)
+
+    objects = UploadQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("upload")
+        verbose_name_plural = _("uploads")
+        ordering = ["-at"]
+        constraints = [
+            # The same file twice changes nothing; a file that failed or was discarded may be tried again.
+            models.UniqueConstraint(
+                fields=["sha256"], condition=~Q(status__in=["failed", "discarded"]), name="one_upload_per_file"
+            )
+        ]
+        indexes = [
+            # The worker's question every minute: what is pending, oldest first.
+            models.Index(fields=["at"], condition=Q(status="pending"), name="upload_pending"),
+        ]
+
+    def __str__(self):
+        return self.name
+
+    @property
+    def path(self) -> Path:
+        return Path(self.file.path)
+
+    @property
+    def is_settled(self) -> bool:
+        return self.status in {self.Status.IMPORTED, self.Status.FAILED, self.Status.DISCARDED}
+
+
+class UploadProgress(models.Model):
+    """How far an import has come. Its own row, written outside the import's transaction, so that a page can see it."""
+
+    upload = models.OneToOneField(Upload, models.CASCADE, primary_key=True, related_name="progress")
+    fraction = RealField(default=0)
+    doing = models.CharField(max_length=64, blank=True)
+    at = models.DateTimeField(auto_now=True)
+
+
+class RejectedLine(models.Model):
+    upload = models.ForeignKey(Upload, models.CASCADE, related_name="rejected_lines")
+    line = models.PositiveBigIntegerField(_("line"))
+    reason = models.CharField(_("reason"), max_length=300)
+    text = models.CharField(_("content"), max_length=200, blank=True)
+
+    class Meta:
+        ordering = ["line"]
+        indexes = [models.Index(fields=["upload", "line"], name="rejected_line_of_upload")]
+
+
+class HeldMeter(models.Model):
+    """Which unknown meters a file named while registering them by itself is switched off, and how much waits."""
+
+    upload = models.ForeignKey(Upload, models.CASCADE, related_name="held")
+    serial = models.CharField(_("meter"), max_length=64)
+    readings = models.PositiveBigIntegerField(_("readings"))
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["upload", "serial"], name="one_held_meter_per_upload")]
+
+
+class Channel(models.IntegerChoices):
+    IMPORT = 1, _("import")
+    EXPORT = 2, _("export")
+
+
+class ProfileColumns(models.Model):
+    """One meter, channel and day: `kwh` has 1440 / interval slots as sent, NaN where nothing was sent."""
+
+    meter = models.ForeignKey(Meter, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
+    channel = models.SmallIntegerField(choices=Channel.choices)
+    day = models.DateField()
+    kwh = ArrayField(RealField())
+    quality = ArrayField(models.SmallIntegerField(), null=True)
+    estimated_kwh = ArrayField(RealField(), null=True)
+    upload = models.ForeignKey(Upload, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
+
+    class Meta:
+        abstract = True
+
+
+class LoadProfile(ProfileColumns):
+    """Partitioned by month (see the migration). No foreign keys in the database: measured, they cost two thirds of the
+    speed of a bulk load. The merge checks meters set-wise and meters are never deleted."""
+
+    pk = models.CompositePrimaryKey("meter", "channel", "day")
+
+    class Meta:
+        verbose_name = _("load profile")
+        verbose_name_plural = _("load profiles")
+
+
+class LoadProfileRevision(ProfileColumns):
+    """A row as it was before a later upload replaced it, so that the upload can be undone."""
+
+    replaced_by = models.ForeignKey(Upload, models.DO_NOTHING, db_constraint=False, related_name="+")
+
+    class Meta:
+        indexes = [models.Index(fields=["meter", "channel", "day"], name="revision_of_profile")]
+
+
+class MeterState(models.Model):
+    """How often a meter's readings changed. What was scored at an older revision is pending: no clock decides."""
+
+    meter = models.OneToOneField(Meter, models.PROTECT, primary_key=True, related_name="state")
+    revision = models.PositiveBigIntegerField(default=0)
+    first_day = models.DateField()
+    last_day = models.DateField()
+
+
+class MeterEvent(models.Model):
+    """Something the meter reported beside its readings. Evidence, never a verdict."""
+
+    class Code(models.TextChoices):
+        COVER_OPENED = "cover_opened", _("cover opened")
+        TERMINAL_COVER_OPENED = "terminal_cover_opened", _("terminal cover opened")
+        MAGNETIC_FIELD = "magnetic_field", _("strong magnetic field")
+        REVERSE_ROTATION = "reverse_rotation", _("reverse rotation")
+        POWER_OUTAGE = "power_outage", _("power outage")
+        CLOCK_SET = "clock_set", _("clock set")
+
+    meter = models.ForeignKey(Meter, models.PROTECT, related_name="events", verbose_name=_("meter"))
+    code = models.CharField(_("event"), max_length=32, choices=Code.choices)
+    at = models.DateTimeField(_("at"))
+
+    class Meta:
+        verbose_name = _("meter event")
+        verbose_name_plural = _("meter events")
+        ordering = ["-at"]
+        constraints = [
+            models.UniqueConstraint(fields=["meter", "code", "at"], name="one_event_per_meter_code_and_time")
+        ]
+
+    def __str__(self):
+        return f"{self.get_code_display()} · {self.meter}"
