@@ -90,6 +90,7 @@ DATABASES = {
     )
 }
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DATABASES["default"]["TEST"] = {"NAME": environment.text("NTL_TEST_DB", "test_ntl_web")}
 # A killed worker's row lock is another worker's work: the server must notice at once that the client is gone.
 DATABASES["default"].setdefault("OPTIONS", {}).update(
     {
