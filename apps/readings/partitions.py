@@ -1,0 +1,66 @@
+"""The months of the partitioned load profiles.
+
+`CREATE TABLE ... PARTITION OF` waits for every open reader while new readers queue behind it. A month is therefore made
+as an ordinary table and attached, in a short transaction of its own that gives up quickly and tries again.
+"""
+
+from datetime import date
+
+from django.db import OperationalError, connection, transaction
+
+LOCK_TIMEOUT = "2s"
+TRIES = 15
+
+
+def ensure(first: date, last: date) -> None:
+    """Make the months that [first, last] needs. Call it outside the transaction that fills them."""
+    existing = existing_months()
+    for month in months_between(first, last):
+        if month not in existing:
+            attach(month)
+
+
+def existing_months() -> set[date]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT right(inhrelid::regclass::text, 6) FROM pg_inherits"
+            " WHERE inhparent = 'readings_loadprofile'::regclass"
+        )
+        return {date(int(name[:4]), int(name[4:]), 1) for (name,) in cursor.fetchall()}
+
+
+def months_between(first: date, last: date) -> list[date]:
+    numbers = range(first.year * 12 + first.month - 1, last.year * 12 + last.month)
+    return [date(number // 12, number % 12 + 1, 1) for number in numbers]
+
+
+def attach(month: date) -> None:
+    for attempt in range(1, TRIES + 1):
+        try:
+            return _attach(month)
+        except OperationalError as error:
+            # Somebody reads through all months right now; every wait holds up later readers, so keep it short.
+            if attempt == TRIES or getattr(error.__cause__, "sqlstate", None) != "55P03":
+                raise
+    return None
+
+
+def _attach(month: date) -> None:
+    following = date(month.year + month.month // 12, month.month % 12 + 1, 1)
+    name = f"readings_loadprofile_{month:%Y%m}"
+    with transaction.atomic(), connection.cursor() as cursor:
+        # One maker at a time: a second one waits here and finds the month made.
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('readings_loadprofile'))")
+        cursor.execute("SELECT to_regclass(%s)", [name])
+        if cursor.fetchone()[0]:
+            return
+        cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+        # The check spares the scan that ATTACH would make, and goes once the bounds say the same.
+        cursor.execute(
+            f"CREATE TABLE {name} (LIKE readings_loadprofile INCLUDING DEFAULTS INCLUDING INDEXES,"
+            f" CONSTRAINT in_month CHECK (day >= '{month}' AND day < '{following}'))"
+        )
+        cursor.execute(
+            f"ALTER TABLE readings_loadprofile ATTACH PARTITION {name} FOR VALUES FROM ('{month}') TO ('{following}')"
+        )
+        cursor.execute(f"ALTER TABLE {name} DROP CONSTRAINT in_month")
