@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# This clone's own PostgreSQL and Redis: scripts/services.sh start | stop | status | env
+# This clone's own PostgreSQL and Redis: scripts/services.sh start | stop | status | env | remove
 #
 # They listen on 127.0.0.1 only, on their own ports (NTL_PG_PORT, NTL_REDIS_PORT), want a password, and belong to an
 # unprivileged user. A service whose address the caller gives (DATABASE_URL, REDIS_URL) is left alone.
@@ -14,6 +14,7 @@ PG_DATA=$STATE/postgres/data
 PG_LOG=$STATE/postgres/server.log
 REDIS_DIR=$STATE/redis
 SECRETS=$STATE/secrets
+pg_password='' redis_password='' secret_key='' # make_secrets fills them
 FREE_MB_TO_CREATE=1024
 FREE_MB_TO_START=200
 
@@ -110,6 +111,8 @@ write_env() {
     mv "$new" "$ENV_FILE"
 }
 
+write_as_owner() { (umask 077 && as_owner tee "$1" >/dev/null); } # file; its text comes on standard input
+
 # --- PostgreSQL ------------------------------------------------------------------------------------------------------
 
 # Prints the folder of the newest PostgreSQL that has PostGIS; for data that exists, of the version that made it.
@@ -139,18 +142,18 @@ create_cluster() { # bin
     say "PostgreSQL: creating the database in $PG_DATA"
     # A half-made cluster of an interrupted try is in the way; one without PG_VERSION holds nothing.
     rm -rf "$PG_DATA" "$PG_DATA.new"
-    printf '%s\n' "$pg_password" | as_owner sh -c 'umask 077 && cat >"$1"' sh "$STATE/postgres/password"
+    printf '%s\n' "$pg_password" | write_as_owner "$STATE/postgres/password"
     as_owner env LC_ALL=C.UTF-8 "$1/initdb" --pgdata "$PG_DATA.new" --username ntl --pwfile "$STATE/postgres/password" \
         --auth scram-sha-256 --encoding UTF8 --locale C.UTF-8 --data-checksums >"$log" 2>&1 </dev/null ||
         explain_failure "initdb" "$log"
     as_owner rm "$STATE/postgres/password"
-    as_owner sh -c 'echo "include_if_exists = '\''ntl.conf'\''" >>"$1"' sh "$PG_DATA.new/postgresql.conf"
+    echo "include_if_exists = 'ntl.conf'" | as_owner tee -a "$PG_DATA.new/postgresql.conf" >/dev/null
     as_owner mv "$PG_DATA.new" "$PG_DATA"
 }
 
 # Two cores that web, worker and database share. Durable: fsync and synchronous_commit stay as they are, on.
 write_postgres_settings() {
-    as_owner sh -c 'cat >"$1"' sh "$PG_DATA/ntl.conf" <<END
+    write_as_owner "$PG_DATA/ntl.conf" <<END
 listen_addresses = '127.0.0.1'
 port = $PG_PORT
 # No socket file: its path may have 107 bytes at most, and a clone may lie deep.
@@ -229,7 +232,7 @@ stop_postgres() {
 
 # Nothing is kept on disk: Redis only rings bells, the database knows what is pending.
 write_redis_settings() {
-    as_owner sh -c 'umask 077 && cat >"$1"' sh "$REDIS_DIR/redis.conf" <<END
+    write_as_owner "$REDIS_DIR/redis.conf" <<END
 bind 127.0.0.1
 port $REDIS_PORT
 unixsocket ""
@@ -282,14 +285,20 @@ stop_redis() {
 
 # --- Commands --------------------------------------------------------------------------------------------------------
 
-start() {
+lock() {
+    exec 9>"$STATE/start.lock"
+    flock -w 330 9 || die "another start or stop of these services takes too long"
+}
+
+# Started by hand, they stay until they are stopped by hand; with_services.py starts them "while used".
+start() { # [--while-used]
     # Ports first: the commonest trouble is told before anything is made.
     if private_postgres && ! postgres_pid >/dev/null; then require_free_port "$PG_PORT" NTL_PG_PORT; fi
     if private_redis && ! redis_pid >/dev/null; then require_free_port "$REDIS_PORT" NTL_REDIS_PORT; fi
     if private_postgres; then find_postgres >/dev/null; fi
     make_folders
-    exec 9>"$STATE/start.lock"
-    flock -w 330 9 || die "another start or stop of these services takes too long"
+    lock
+    [ "${1:-}" = --while-used ] || touch "$STATE/started-by-hand"
     make_secrets
     if private_postgres; then start_postgres; else say "PostgreSQL: as DATABASE_URL says"; fi
     if private_redis; then start_redis; else say "Redis: as REDIS_URL says"; fi
@@ -298,8 +307,19 @@ start() {
 
 stop() {
     [ -d "$STATE" ] || return 0
+    lock
+    rm -f "$STATE/started-by-hand"
     stop_redis
     stop_postgres
+}
+
+# The database and the uploads with it.
+remove() {
+    stop
+    if [ -e "$SECRETS" ]; then
+        rm -rf "$STATE"
+        say "removed $STATE"
+    fi
 }
 
 status() {
@@ -322,11 +342,12 @@ status() {
 }
 
 # The servers' user may not be allowed to be where the caller is.
-cd "$ROOT" && cd /
+cd /
 case ${1:-} in
-start) start ;;
+start) start "${2:-}" ;;
 stop) stop ;;
 status) status ;;
 env) say "$ENV_FILE" ;;
-*) die "usage: scripts/services.sh start | stop | status | env" ;;
+remove) remove ;;
+*) die "usage: scripts/services.sh start | stop | status | env | remove" ;;
 esac

@@ -12,12 +12,19 @@ die() {
     exit 1
 }
 
-# PostgreSQL refuses to run as root, so root lends the servers to the user that the PostgreSQL package made.
-if [ "$(id -u)" -eq 0 ]; then
-    OWNER=postgres
-else
-    OWNER=$(id -un)
-fi
+# PostgreSQL refuses to run as root, so root lends the servers to a user that their packages made.
+choose_owner() {
+    if [ "$(id -u)" -ne 0 ]; then
+        id -un
+    elif id postgres >/dev/null 2>&1; then
+        say postgres
+    elif id redis >/dev/null 2>&1; then
+        say redis
+    else
+        say root
+    fi
+}
+OWNER=$(choose_owner)
 readonly OWNER
 
 as_owner() {
@@ -35,7 +42,7 @@ choose_state() {
     name=$(basename "$ROOT")-$(printf '%s' "$ROOT" | sha256sum | cut -c1-8)
     if [ -n "${NTL_STATE_DIR:-}" ]; then
         printf '%s' "$NTL_STATE_DIR"
-    elif [ "${#ROOT}" -le 150 ] && [ -w "$ROOT" ] && { ! id "$OWNER" >/dev/null 2>&1 || as_owner test -x "$ROOT"; }; then
+    elif [ "${#ROOT}" -le 150 ] && [ -w "$ROOT" ] && as_owner test -x "$ROOT"; then
         printf '%s' "$ROOT/.state"
     elif [ "$(id -u)" -eq 0 ]; then
         printf '%s' "/var/lib/ntl-web/$name"
