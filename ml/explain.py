@@ -1,0 +1,238 @@
+"""Turns scores into findings: kind, reasons with their share, onset, days, and the energy that is missing."""
+
+from datetime import date
+
+import numpy as np
+
+from ml.config import Config
+from ml.features import NEEDED_DAYS, RECENT_DAYS, Measures, mean_where
+from ml.findings import KINDS, UNSCORED, Finding, Reason, Span
+from ml.isolation import STEEPNESS
+from ml.rules import Evidence
+from ml.window import MeterWindow
+
+LOSING_KINDS = {"zero_consumption", "gradual_decline", "neighbourhood_deviation"}
+WORTH_SAYING = 0.15
+"""Strength of a rule from which its reason is named."""
+MOST_SPANS = 5
+
+
+def explain(
+    window: MeterWindow, measures: Measures, evidence: Evidence, parts: dict[str, np.ndarray], config: Config
+) -> list[Finding]:
+    return [
+        _scored(_Row(window, measures, evidence, row), {part: float(at[row]) for part, at in parts.items()}, config)
+        if measures.scorable[row]
+        else _unscored(_Row(window, measures, evidence, row), config)
+        for row in range(len(window))
+    ]
+
+
+class _Row:
+    """One row of the window, with what the sentences ask of it."""
+
+    def __init__(self, window: MeterWindow, measures: Measures, evidence: Evidence, row: int):
+        self.name = str(window.meters[row])
+        self.window, self.measures, self.evidence, self.row = window, measures, evidence, row
+        self.first, self.last = int(measures.first[row]), int(measures.last[row])
+        self.onset = int(measures.onset[row])
+
+    def day(self, index: int) -> date:
+        return (self.window.first_day + index).item()
+
+    def feature(self, name: str) -> float:
+        return float(self.measures.feature(name)[self.row])
+
+    def after(self, first: int) -> np.ndarray:
+        """(D,) bool: usable days from the given one on."""
+        usable = self.measures.usable[self.row].copy()
+        usable[: max(first, 0)] = False
+        return usable
+
+    def strength(self, kind: str) -> float:
+        return float(self.evidence.strength[kind][self.row])
+
+    def mean(self, values: np.ndarray, chosen: np.ndarray) -> float:
+        """Of this meter's row of (M, D) values, over the chosen days: (M, D) or (D,) bool; 0 without any."""
+        chosen = chosen if chosen.ndim == 1 else chosen[self.row]
+        return float(mean_where(values[self.row][None], chosen[None])[0])
+
+
+def _unscored(meter: _Row, config: Config) -> Finding:
+    """Nothing can be said; unless the meter reports well and it is the contract that is missing."""
+    days = int(meter.measures.data_days[meter.row])
+    span = (meter.day(meter.first), meter.day(meter.last)) if days else (None, None)
+    if days >= NEEDED_DAYS and not meter.window.contract_active[meter.row, meter.last]:
+        reasons, score, level, parts = (
+            [_no_contract(meter)],
+            0.0,
+            config.level_of(0),
+            dict.fromkeys(config.weights, 0.0),
+        )
+    else:
+        reasons, score, level, parts = (
+            [Reason("too_little_data", 0.0, {"days": days, "needed": NEEDED_DAYS})],
+            None,
+            UNSCORED,
+            {},
+        )
+    return Finding(meter.name, score, level, None, parts, reasons, None, [], 0.0, *span)
+
+
+def _scored(meter: _Row, parts: dict[str, float], config: Config) -> Finding:
+    score = min(1.0, sum(parts.values()))
+    weighed = {kind: config.rules["weights"][kind] * meter.strength(kind) for kind in KINDS}
+    kind = max(weighed, key=weighed.get)
+    kind = kind if score >= config.thresholds["low"] and meter.strength(kind) >= WORTH_SAYING else None
+    reasons = _reasons(meter, parts, weighed, config)
+    onset = _onset(meter, kind) if kind else None
+    return Finding(
+        meter=meter.name,
+        score=score,
+        level=config.level_of(score),
+        kind=kind,
+        parts=parts,
+        reasons=reasons,
+        onset_day=meter.day(onset) if onset is not None else None,
+        spans=_spans(meter, kind, onset) if kind else [],
+        kwh_missing_per_month=_missing(meter, onset) if kind in LOSING_KINDS else 0.0,
+        data_from=meter.day(meter.first),
+        data_until=meter.day(meter.last),
+    )
+
+
+def _onset(meter: _Row, kind: str) -> int:
+    run = int(meter.evidence.empty_run[meter.row])
+    if kind == "zero_consumption" and run:
+        return int(np.flatnonzero(meter.evidence.empty[meter.row])[-run])
+    return meter.onset
+
+
+def _reasons(meter: _Row, parts: dict[str, float], weighed: dict[str, float], config: Config) -> list[Reason]:
+    """What the rules add is shared among the kinds that fired; level and forest have a sentence of their own."""
+    fired = {kind: weight for kind, weight in weighed.items() if meter.strength(kind) >= WORTH_SAYING}
+    total = sum(fired.values())
+    said = [(*SENTENCE_OF[kind](meter), parts["rules"] * weight / total) for kind, weight in fired.items() if total]
+    if parts["level_change"] > 0.02:
+        said.append(("level_fell", {"percent": _fall(meter.feature("level_14"))}, parts["level_change"]))
+    if parts["isolation_forest"] > 0.02:
+        said.append(
+            (
+                "unusual_combination",
+                {"percent": _rank(parts["isolation_forest"], config.weights["isolation_forest"])},
+                parts["isolation_forest"],
+            )
+        )
+    explained = sum(weight for _, _, weight in said)
+    said.sort(key=lambda entry: -entry[2])
+    reasons = [Reason(code, round(weight / explained, 3), params) for code, params, weight in said]
+    return reasons + _remarks(meter)
+
+
+def _fall(log_ratio: float) -> int:
+    """A fall of the level in whole percent."""
+    return round(100 * (1 - float(np.exp(min(log_ratio, 0)))))
+
+
+def _rank(part: float, weight: float) -> int:
+    """The forest's score back to the rank among the fitted meters, at least so rare."""
+    return min(99, int(100 * (part / weight) ** (1 / STEEPNESS)))
+
+
+def _drop(meter: _Row) -> tuple[str, dict]:
+    since = meter.day(meter.onset).isoformat()
+    if meter.evidence.hidden_part[meter.row]:
+        return "part_of_day_hidden", {"percent": _fall(meter.feature("part_min"))}
+    after = meter.after(meter.onset)
+    kwh, usual = meter.mean(meter.measures.level, after), meter.mean(meter.measures.usual, after)
+    percent = round(100 * (1 - kwh / usual)) if usual > 0 else 0
+    if meter.measures.peer_count[meter.row] == 0:
+        return "drop_no_neighbours", {"percent": percent, "since": since}
+    neighbours = round(100 * (float(np.exp(meter.mean(meter.measures.peers, after))) - 1))
+    if abs(neighbours) < 5 or percent <= 0:
+        return "drop_neighbours_steady", {"percent": max(percent, 0), "since": since}
+    return "drop_beyond_neighbours", {"percent": percent, "since": since, "neighbour_percent": neighbours}
+
+
+def _decline(meter: _Row) -> tuple[str, dict]:
+    percent = _fall(min(meter.feature("level_7"), meter.feature("level_14")))
+    return "gradual_decline", {"percent": percent, "since": meter.day(meter.onset).isoformat()}
+
+
+def _zeros(meter: _Row) -> tuple[str, dict]:
+    empty, run = meter.evidence.empty[meter.row], int(meter.evidence.empty_run[meter.row])
+    recent = meter.measures.recent[meter.row]
+    if run and run == int(meter.measures.usable[meter.row].sum()):
+        return "always_zero", {"days": run}
+    if run >= 3:
+        since = meter.day(_onset(meter, "zero_consumption")).isoformat()
+        return "zero_run", {"days": run, "since": since}
+    if (empty & recent).sum() >= 3:
+        return "zero_days", {"days": int((empty & recent).sum()), "of": int(recent.sum())}
+    zero = meter.measures.zero
+    now, before = meter.mean(zero, meter.measures.recent), meter.mean(zero, meter.measures.reference)
+    return "zero_hours", {"percent": round(100 * now), "before_percent": round(100 * before)}
+
+
+def _night(meter: _Row) -> tuple[str, dict]:
+    night = meter.measures.night
+    now, before = meter.mean(night, meter.measures.recent), meter.mean(night, meter.measures.reference)
+    factor = round(now / max(before, 0.001), 1)
+    return "odd_hours", {"factor": min(factor, 99.0), "since": meter.day(meter.onset).isoformat()}
+
+
+def _peaks(meter: _Row) -> tuple[str, dict]:
+    spiked, recent = meter.evidence.spiked[meter.row], meter.measures.recent[meter.row]
+    highest = round(float(np.nanmax(np.where(recent, meter.measures.peak[meter.row], np.nan))), 2)
+    return "spike", {"days": int(spiked.sum()), "of": int(recent.sum()), "kwh": highest}
+
+
+SENTENCE_OF = {
+    "sudden_spike": _peaks,
+    "zero_consumption": _zeros,
+    "odd_hours": _night,
+    "gradual_decline": _decline,
+    "neighbourhood_deviation": _drop,
+}
+
+
+def _remarks(meter: _Row) -> list[Reason]:
+    """What a reader should know though it adds nothing to the score."""
+    remarks, row = [], meter.row
+    neighbours = float(meter.measures.neighbours_kwh[row])
+    own = meter.mean(meter.measures.level, meter.measures.recent)
+    if neighbours > 0 and own > 2 * neighbours:
+        remarks.append(Reason("above_neighbours", 0.0, {"factor": round(own / neighbours, 1)}))
+    elif neighbours > 0 and own < 0.5 * neighbours:
+        remarks.append(Reason("below_neighbours", 0.0, {"percent": round(100 * own / neighbours)}))
+    if not meter.window.contract_active[row, meter.last]:
+        remarks.append(_no_contract(meter))
+    return remarks
+
+
+def _no_contract(meter: _Row) -> Reason:
+    """Since the day after the last one with a contract, or since the first day that the window knows."""
+    active = np.flatnonzero(meter.window.contract_active[meter.row, : meter.last + 1])
+    since = int(active[-1]) + 1 if len(active) else meter.first
+    return Reason("no_contract", 0.0, {"since": meter.day(since).isoformat()})
+
+
+def _spans(meter: _Row, kind: str, onset: int) -> list[Span]:
+    """The days to mark in the curve: the runs of zeros or spikes, else everything since the onset."""
+    code = SENTENCE_OF[kind](meter)[0]
+    marked = {"sudden_spike": meter.evidence.spiked, "zero_consumption": meter.evidence.empty}.get(kind)
+    days = np.flatnonzero(marked[meter.row]) if marked is not None else np.array([], int)
+    if not len(days):
+        return [Span(meter.day(onset), meter.day(meter.last), code)]
+    runs = np.split(days, np.flatnonzero(np.diff(days) > 2) + 1)
+    longest = sorted(runs, key=len)[-MOST_SPANS:]
+    return [
+        Span(meter.day(int(run[0])), meter.day(int(run[-1])), code) for run in sorted(longest, key=lambda run: run[0])
+    ]
+
+
+def _missing(meter: _Row, onset: int) -> float:
+    """kWh in 30 days that the past, moved along with the neighbours, lets expect beyond what is registered now."""
+    days = meter.after(max(onset, meter.last - RECENT_DAYS + 1))
+    expected = meter.mean(meter.measures.expected, days)
+    return round(max(0.0, 30 * (expected - meter.mean(meter.measures.level, days))), 1)

@@ -1,0 +1,123 @@
+"""Statistical rules for the five named kinds, each a strength in 0..1.
+
+Energy that goes missing is evidence of theft, energy that is added is mostly a remark: most honest homes show readings
+above three sigma. `config.yaml` says how much each kind counts.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from ml.features import Measures, mean_where, measure
+from ml.findings import KINDS
+from ml.window import MeterWindow
+
+EMPTY_DAY = 0.95
+"""Share of zero readings from which a day counts as registering nothing."""
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    strength: dict[str, np.ndarray]
+    """Kind to (M,) in 0..1."""
+    empty: np.ndarray
+    """(M, D) bool days that registered nothing though a contract ran."""
+    empty_run: np.ndarray
+    """(M,) int days of the unbroken run of such days up to the last one of the meter; 0 without."""
+    spiked: np.ndarray
+    """(M, D) bool recent days whose largest reading is above three sigma of the reference's."""
+    hidden_part: np.ndarray
+    """(M,) bool: it is a part of the day that fell, rather than the whole of it."""
+
+
+class Rules:
+    """Needs no learning: every meter is measured against itself and its neighbours."""
+
+    def __init__(self, weights: dict[str, float]):
+        self.weights = weights
+
+    def fit(self, window: MeterWindow, outcomes: None = None) -> Self:
+        return self
+
+    def score(self, window: MeterWindow) -> np.ndarray:
+        evidence = self.evidence(window)
+        return np.max([self.weights[kind] * evidence.strength[kind] for kind in KINDS], axis=0, initial=0)
+
+    def evidence(self, window: MeterWindow) -> Evidence:
+        measures = measure(window)
+        empty, run = _empty_days(measures)
+        spiked = _spiked_days(measures)
+        step, part = _sudden_drop(measures), _hidden_part(measures)
+        strength = {
+            "sudden_spike": _spike(measures, spiked),
+            "zero_consumption": _nothing_registered(measures, empty, run),
+            "odd_hours": _odd_hours(measures),
+            "gradual_decline": _decline(measures),
+            "neighbourhood_deviation": np.maximum(step, part),
+        }
+        silent = ~measures.scorable
+        for values in strength.values():
+            values[silent] = 0
+        return Evidence(strength, empty, run, spiked, part > step)
+
+
+def between(values: np.ndarray, nothing: float, certain: float) -> np.ndarray:
+    """0 up to `nothing`, 1 from `certain` on, straight between them."""
+    return np.clip((values - nothing) / (certain - nothing), 0, 1)
+
+
+def _empty_days(measures: Measures) -> tuple[np.ndarray, np.ndarray]:
+    empty = measures.usable & (measures.zero >= EMPTY_DAY)
+    broken = measures.usable & ~empty
+    days = empty.shape[1]
+    last_broken = np.where(broken.any(1), days - 1 - broken[:, ::-1].argmax(1), -1) if days else np.zeros(len(empty))
+    run = (empty & (np.arange(days) > last_broken[:, None])).sum(1)
+    return empty, run
+
+
+def _nothing_registered(measures: Measures, empty: np.ndarray, run: np.ndarray) -> np.ndarray:
+    """Zeros now where there was consumption before. One that was always empty proves less: it may be just that."""
+    share = np.where(measures.usable, empty, np.nan)
+    more = mean_where(share, measures.recent) - mean_where(share, measures.reference)
+    hours = measures.feature("zero")
+    known_to_use = mean_where(measures.level, measures.reference) > 0.2
+    strength = np.maximum.reduce([between(run, 2, 10), between(more, 0.1, 0.5), 0.9 * between(hours, 0.1, 0.4)])
+    return np.where(known_to_use, strength, 0.3 * between(run, 10, 28))
+
+
+def _decline(measures: Measures) -> np.ndarray:
+    """Less and less against the neighbours, better told as a slope than as a step."""
+    steady = measures.feature("ramp_strength") <= measures.feature("step_strength") + 0.05
+    fallen = between(-measures.feature("ramp"), 0.35, 1.0) * between(-measures.feature("ramp_strength"), 1.8, 2.8)
+    return fallen * between(-measures.feature("level_7"), 0.15, 0.5) * np.where(steady, 1, 0.7)
+
+
+def _sudden_drop(measures: Measures) -> np.ndarray:
+    """Since some day less than the neighbours would explain, and still so."""
+    fallen = between(-measures.feature("step"), 0.2, 0.7) * between(-measures.feature("step_strength"), 1.8, 2.8)
+    return fallen * between(-measures.feature("level_7"), 0.1, 0.35)
+
+
+def _hidden_part(measures: Measures) -> np.ndarray:
+    """Some hours of the day fell while others stayed."""
+    fallen = between(-measures.feature("part_min"), 0.5, 1.3)
+    return 0.8 * fallen * between(measures.feature("part_max") - measures.feature("part_min"), 0.4, 1.0)
+
+
+def _odd_hours(measures: Measures) -> np.ndarray:
+    """More between 2 and 5 in the morning than before, and more than the rest of the day explains."""
+    grown = measures.feature("night")
+    return between(grown, 0.5, 1.2) * between(grown - measures.feature("level_28"), 0.2, 0.6)
+
+
+def _spiked_days(measures: Measures) -> np.ndarray:
+    mean = mean_where(measures.peak, measures.reference)[:, None]
+    sigma = np.sqrt(mean_where((measures.peak - mean) ** 2, measures.reference))[:, None]
+    return measures.recent & (measures.peak > mean + 3 * sigma + 0.05)
+
+
+def _spike(measures: Measures, spiked: np.ndarray) -> np.ndarray:
+    """Spikes on many days, and a total that went up with them: one oven is not an illegal connection."""
+    often = mean_where(np.where(measures.usable, spiked, np.nan), measures.recent)
+    return between(often, 0.1, 0.5) * between(measures.feature("level_28"), 0.3, 1.0)
