@@ -1,0 +1,97 @@
+"""How values look on every page: risk levels, relative times, energy, money. A value that is not there is a dash."""
+
+from datetime import date, datetime
+
+from django import template
+from django.conf import settings
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.utils import formats, timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+
+from apps.detection.models import Kind, RiskLevel
+
+register = template.Library()
+NOTHING = "–"
+_LEVELS = {"critical": 1, "high": 2, "medium": 3, "low": 4}
+_STEPS = [(60, 3600, "min"), (3600, 86400, "h"), (86400, 14 * 86400, "d"), (7 * 86400, 70 * 86400, "w")]
+
+
+@register.inclusion_tag("_level.html")
+def level(value: str):
+    """A shape of its own and the word."""
+    return {"level": value, "word": RiskLevel(value).label if value in RiskLevel.values else value}
+
+
+@register.filter
+def kind_word(value: str) -> str:
+    return Kind(value).label if value in Kind.values else NOTHING
+
+
+@register.filter
+def number(value: float | None, decimals: int = 0) -> str:
+    if value is None:
+        return NOTHING
+    return intcomma(f"{value:.{decimals}f}")
+
+
+@register.filter
+def kwh(value: float | None) -> str:
+    return NOTHING if value is None else format_html("{}&nbsp;kWh", number(value))
+
+
+@register.filter
+def money(value: float | None) -> str:
+    return NOTHING if value is None else format_html("{}&nbsp;{}", number(value), settings.CURRENCY)
+
+
+@register.filter
+def percent(value: float | None) -> str:
+    return NOTHING if value is None else format_html("{}&nbsp;%", number(100 * value))
+
+
+@register.filter
+def ago(value: datetime | date | None) -> str:
+    """How long ago, short, with the exact time as title."""
+    if value is None:
+        return NOTHING
+    if isinstance(value, datetime):
+        exact = formats.date_format(timezone.localtime(value), "DATETIME_FORMAT")
+        seconds = (timezone.now() - value).total_seconds()
+    else:
+        exact = formats.date_format(value, "DATE_FORMAT")
+        seconds = (timezone.localdate() - value).total_seconds()
+        if seconds == 0:
+            return format_html('<time datetime="{}">{}</time>', value.isoformat(), _("today"))
+    return format_html('<time datetime="{}" title="{}">{}</time>', value.isoformat(), exact, _short(seconds))
+
+
+def _short(seconds: float) -> str:
+    if seconds < 60:
+        return _("now")
+    for size, limit, unit in _STEPS:
+        if seconds < limit:
+            return _UNITS[unit]() % {"n": seconds // size}
+    if seconds < 2 * 365 * 86400:
+        return _("%(n)d months") % {"n": seconds // (30.4 * 86400)}
+    return _("%(n)d years") % {"n": seconds // (365 * 86400)}
+
+
+_UNITS = {
+    "min": lambda: _("%(n)d min"),
+    "h": lambda: _("%(n)d h"),
+    "d": lambda: _("%(n)d d"),
+    "w": lambda: _("%(n)d weeks"),
+}
+
+
+@register.simple_tag(takes_context=True)
+def with_query(context, **changes) -> str:
+    """The page's own address with some of its query changed; an empty value takes the key out."""
+    query = context["request"].GET.copy()
+    for key, value in changes.items():
+        if value in (None, ""):
+            query.pop(key, None)
+        else:
+            query[key] = value
+    return f"?{query.urlencode()}"

@@ -1,0 +1,13 @@
+from django.urls import path
+
+from apps.overview import views
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("health/", views.health, name="health"),
+    path("map/", views.map_page, name="map"),
+    path("map/data/", views.map_data, name="map_data"),
+    path("consumers/", views.consumer_search, name="consumer_search"),
+    # The utility's own numbers may hold slashes.
+    path("consumers/<path:number>/", views.consumer, name="consumer"),
+]

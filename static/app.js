@@ -1,0 +1,83 @@
+// What every page does: keys, sheets, messages that go away, and htmx's failures said aloud.
+(() => {
+  const byId = (id) => document.getElementById(id);
+  const typing = (target) => target.closest("input, textarea, select, [contenteditable]") !== null;
+
+  // A key clicks the element that names it: data-key="a". Pages add keys without adding script.
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
+    if (document.querySelector("dialog[open]")) return;
+    if (event.key === "/") {
+      const search = document.querySelector("[data-search]");
+      if (!search) return;
+      event.preventDefault();
+      search.focus();
+      search.select();
+      return;
+    }
+    if (["j", "k", "o", "Enter"].includes(event.key) && walk(event)) return;
+    const target = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
+    if (target) {
+      event.preventDefault();
+      target.click();
+    }
+  });
+
+  // j and k walk the rows of the page's list, o or Enter opens the row's first link, x ticks it.
+  function walk(event) {
+    const rows = [...document.querySelectorAll("[data-walk] tr")];
+    if (!rows.length) return false;
+    const at = rows.findIndex((row) => row.getAttribute("aria-selected") === "true");
+    if (event.key === "j" || event.key === "k") {
+      const next = at < 0 ? 0 : Math.min(rows.length - 1, Math.max(0, at + (event.key === "j" ? 1 : -1)));
+      rows.forEach((row, index) => row.setAttribute("aria-selected", String(index === next)));
+      rows[next].querySelector("a")?.focus({ preventScroll: true });
+      rows[next].scrollIntoView({ block: "nearest" });
+      event.preventDefault();
+      return true;
+    }
+    // Enter on a focused link or button already does what it says.
+    if (event.key === "Enter" && event.target.closest("a, button, summary")) return false;
+    if (at < 0) return false;
+    rows[at].querySelector("a")?.click();
+    return true;
+  }
+
+  document.addEventListener("click", (event) => {
+    const opener = event.target.closest("[data-opens]");
+    if (opener) byId(opener.dataset.opens)?.showModal();
+    const closer = event.target.closest("[data-closes]");
+    if (closer) closer.closest("dialog")?.close();
+    const dismiss = event.target.closest(".toast-line .dismiss");
+    if (dismiss) dismiss.closest(".toast-line").remove();
+    // A click beside a sheet closes it.
+    if (event.target.matches("dialog")) event.target.close();
+  });
+
+  function say(text, isError) {
+    const line = document.createElement("div");
+    line.className = `toast-line${isError ? " error" : ""}`;
+    line.textContent = text;
+    byId("toasts").append(line);
+    fade(line);
+  }
+  const fade = (line) => setTimeout(() => line.remove(), line.querySelector("form") ? 15000 : 6000);
+  document.querySelectorAll(".toast-line:not(.error)").forEach(fade);
+
+  const words = document.body.dataset;
+  document.addEventListener("htmx:sendError", () => say(words.offline, true));
+  document.addEventListener("htmx:responseError", () => say(words.failed, true));
+  // A session that ended answers with the log-in page, which belongs on a page of its own.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const answered = new URL(event.detail.xhr.responseURL || location.href);
+    if (answered.pathname === words.login) {
+      event.preventDefault();
+      location.reload();
+    }
+  });
+
+  // A form field that submits its form by itself: data-submits on a select or checkbox.
+  document.addEventListener("change", (event) => {
+    if (event.target.matches("[data-submits]")) event.target.form.requestSubmit();
+  });
+})();
