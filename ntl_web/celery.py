@@ -1,8 +1,34 @@
+"""The pipeline, top to bottom. Each step finds its own pending work in the database and may run twice without harm.
+
+A step that did something rings the next at once. The timetable runs every step each minute, so that a crashed worker, a
+lost message or an emptied Redis needs no repair.
+"""
+
 import os
 
 from celery import Celery
+from celery.signals import task_success
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ntl_web.settings")
+
+STEPS = [
+    "readings.import_pending",  # Upload → LoadProfile, MeterEvent, rejected lines
+    "detection.score_pending",  # readings newer than their score → RiskScore
+    "cases.open_pending",  # high and critical scores, up to the visit budget → Case
+]
+
 app = Celery("ntl_web")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+app.conf.beat_schedule = {
+    # A message that waited for a minute is no use: the next one is there already.
+    step: {"task": step, "schedule": 60, "options": {"expires": 55}}
+    for step in STEPS
+}
+
+
+@task_success.connect
+def ring_next(sender, result, **kwargs):
+    """A step answers how much it did; something is a reason to look at the next step now."""
+    if sender.name in STEPS[:-1] and result:
+        app.send_task(STEPS[STEPS.index(sender.name) + 1], ignore_result=True)

@@ -1,0 +1,145 @@
+from datetime import date
+
+import numpy as np
+from django.conf import settings
+from django.shortcuts import get_object_or_404
+from django.urls import path
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
+from rest_framework.exceptions import APIException
+from rest_framework.permissions import BasePermission
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from apps.detection import curves, reasons
+from apps.detection.models import Kind, ModelVersion, RiskLevel, RiskScore
+from apps.grid.models import Consumer
+
+MOST_READINGS = 366 * 96
+
+
+class MayPredict(BasePermission):
+    def has_permission(self, request, view):
+        return request.user.has_perm("detection.predict")
+
+
+class MaySeeScores(BasePermission):
+    def has_permission(self, request, view):
+        return request.user.has_perm("detection.view_riskscore")
+
+
+class NoModelYet(APIException):
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_detail = _("No model is active yet. Import readings of 30 meters over 28 days, or activate a model.")
+    default_code = "no_model"
+
+
+class ReasonSerializer(serializers.Serializer):
+    code = serializers.CharField()
+    share = serializers.FloatField(help_text="How much of the suspicion this explains, 0 to 1.")
+    sentence = serializers.CharField()
+
+
+class RiskSerializer(serializers.Serializer):
+    score = serializers.FloatField(
+        allow_null=True, help_text="0 to 1, higher is more suspicious; it ranks, it is no probability."
+    )
+    risk_level = serializers.ChoiceField(RiskLevel.choices)
+    anomaly_type = serializers.ChoiceField(Kind.choices, allow_null=True)
+    parts = serializers.DictField(child=serializers.FloatField(), help_text="Contributions; they add up to the score.")
+    reasons = ReasonSerializer(many=True)
+    since = serializers.DateField(allow_null=True)
+    kwh_missing_per_month = serializers.FloatField()
+    data_from = serializers.DateField(allow_null=True)
+    data_until = serializers.DateField(allow_null=True)
+
+
+class RiskProfileSerializer(serializers.Serializer):
+    consumer_id = serializers.CharField()
+    zone = serializers.CharField()
+    scored_at = serializers.DateTimeField(allow_null=True)
+    risk = RiskSerializer(allow_null=True, help_text="Null while no score stands.")
+
+
+class CurveSerializer(serializers.Serializer):
+    consumer_id = serializers.CharField(max_length=64, default="curve")
+    start = serializers.DateField(help_text="Day of the first reading, in the utility's standard time.")
+    interval_minutes = serializers.ChoiceField([15, 30, 60, 1440])
+    consumption_data = serializers.ListField(
+        child=serializers.FloatField(allow_null=True, min_value=0, max_value=settings.READING_MAX_KWH),
+        min_length=1,
+        max_length=MOST_READINGS,
+        help_text="kWh of each interval in order of time; null where a reading is missing.",
+    )
+
+    def validate_start(self, start: date) -> date:
+        if not 1990 <= start.year <= date.today().year + 1:
+            raise serializers.ValidationError(_("The first day must lie between 1990 and next year."))
+        return start
+
+
+def risk_of(score: RiskScore) -> dict:
+    """A risk score as the API shows it."""
+    return {
+        "score": score.score,
+        "risk_level": score.level,
+        "anomaly_type": score.kind or None,
+        "parts": score.parts,
+        "reasons": [
+            {"code": reason["code"], "share": reason["share"], "sentence": sentence}
+            for reason, sentence in zip(score.reasons, reasons.sentences(score.reasons), strict=True)
+        ],
+        "since": score.onset_on,
+        "kwh_missing_per_month": score.kwh_missing_per_month,
+        "data_from": score.data_from,
+        "data_until": score.data_until,
+    }
+
+
+class ConsumerRisk(APIView):
+    """The risk profile of a consumer: the score that stands, and why."""
+
+    permission_classes = [MaySeeScores]
+
+    @extend_schema(responses=RiskProfileSerializer, tags=["consumers"])
+    def get(self, request, number: str):
+        consumer = get_object_or_404(
+            Consumer.objects.visible_to(request.user).select_related("zone", "standing__score__run"), number=number
+        )
+        score = consumer.standing.score if hasattr(consumer, "standing") else None
+        profile = {
+            "consumer_id": consumer.number,
+            "zone": consumer.zone.code,
+            "scored_at": score and score.run.started_at,
+            "risk": score and risk_of(score),
+        }
+        return Response(RiskProfileSerializer(profile).data)
+
+
+class Predict(APIView):
+    """The score of a curve that is not stored. It is compared with its own past only: nobody knows its neighbours."""
+
+    permission_classes = [MayPredict]
+
+    @extend_schema(request=CurveSerializer, responses=RiskSerializer, tags=["predict"])
+    def post(self, request):
+        curve = CurveSerializer(data=request.data)
+        curve.is_valid(raise_exception=True)
+        version = ModelVersion.objects.filter(status=ModelVersion.Status.ACTIVE).first()
+        if version is None:
+            raise NoModelYet
+        score = curves.score(
+            version,
+            name=curve.validated_data["consumer_id"],
+            first_day=curve.validated_data["start"],
+            interval_minutes=curve.validated_data["interval_minutes"],
+            kwh=np.array(curve.validated_data["consumption_data"], dtype=np.float32),
+        )
+        return Response(RiskSerializer(risk_of(score)).data)
+
+
+api_urls = [
+    path("consumers/<path:number>", ConsumerRisk.as_view(), name="api_consumer"),
+    path("predict", Predict.as_view(), name="api_predict"),
+]

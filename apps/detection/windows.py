@@ -1,0 +1,126 @@
+"""From the database to the arrays that ml/ works on."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from django.conf import settings
+
+from apps.grid.models import Connection, Consumer, Installation, Supply
+from apps.readings import profiles
+from ml.window import MeterWindow
+
+# Meters that stopped within the same week share a window; one that stopped long before gets a window of its own, so
+# that every window ends at its meters' last reading and never at today.
+SAME_END_DAYS = 7
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """When a meter measured a consumer, cut to the window."""
+
+    consumer_id: int
+    meter_id: int
+    first_day: date
+    last_day: date
+
+
+def standard_offset_minutes() -> int:
+    """Offset of the utility's standard time: the smaller of the year's two offsets."""
+    zone = ZoneInfo(settings.UTILITY_TIME_ZONE)
+    offsets = [datetime(2026, month, 1, tzinfo=zone).utcoffset() for month in (1, 7)]
+    return int(min(offsets).total_seconds() // 60)
+
+
+def read(consumer_ids: list[int]) -> list[tuple[list[int], MeterWindow]]:
+    """Windows of consumers, each with the consumer ids of its rows; consumers without any reading are in none."""
+    fitted = fittings(consumer_ids)
+    return [window_of(group) for group in groups_by_end(fitted)]
+
+
+def fittings(consumer_ids: list[int]) -> list[Fitted]:
+    links = Installation.objects.filter(consumer__in=consumer_ids).values_list(
+        "consumer_id", "meter_id", "valid", "meter__state__first_day", "meter__state__last_day"
+    )
+    fitted = []
+    for consumer_id, meter_id, valid, first_day, last_day in links:
+        if first_day is None:
+            continue
+        first_day = max(first_day, valid.lower or first_day)
+        last_day = min(last_day, valid.upper - timedelta(days=1)) if valid.upper else last_day
+        if first_day <= last_day:
+            fitted.append(Fitted(consumer_id, meter_id, first_day, last_day))
+    return fitted
+
+
+def groups_by_end(fitted: list[Fitted]) -> list[list[Fitted]]:
+    ends: dict[int, date] = {}
+    for link in fitted:
+        ends[link.consumer_id] = max(link.last_day, ends.get(link.consumer_id, link.last_day))
+    groups: list[list[Fitted]] = []
+    group_end = None
+    for link in sorted(fitted, key=lambda link: (-ends[link.consumer_id].toordinal(), link.consumer_id)):
+        end = ends[link.consumer_id]
+        if group_end is None or (group_end - end).days >= SAME_END_DAYS:
+            groups.append([])
+            group_end = end
+        groups[-1].append(link)
+    return groups
+
+
+def window_of(fitted: list[Fitted]) -> tuple[list[int], MeterWindow]:
+    consumer_ids = sorted({link.consumer_id for link in fitted})
+    last_day = max(link.last_day for link in fitted)
+    first_day = max(min(link.first_day for link in fitted), last_day - timedelta(days=settings.SCORING_WINDOW_DAYS - 1))
+    stored = profiles.read_window([link.meter_id for link in fitted], first_day, last_day)
+    row_of = {consumer_id: row for row, consumer_id in enumerate(consumer_ids)}
+    kwh = np.full((len(consumer_ids), *stored.kwh.shape[1:]), np.nan, dtype=np.float32)
+    meter_row = {int(meter_id): row for row, meter_id in enumerate(stored.meter_ids)}
+    # One pass over links, not readings. A replaced meter's days and its successor's meet in the consumer's row.
+    for link in fitted:
+        if link.meter_id not in meter_row:
+            continue
+        start = max((link.first_day - first_day).days, 0)
+        end = (link.last_day - first_day).days + 1
+        if end > 0:
+            kwh[row_of[link.consumer_id], start:end] = stored.kwh[meter_row[link.meter_id], start:end]
+    window = MeterWindow(
+        meters=numbers(consumer_ids),
+        kwh=kwh,
+        first_day=np.datetime64(first_day, "D"),
+        interval_minutes=stored.interval_minutes,
+        peer_group=peer_groups(consumer_ids),
+        contract_active=contract_active(consumer_ids, first_day, kwh.shape[1]),
+        timezone=settings.UTILITY_TIME_ZONE,
+        utc_offset_minutes=standard_offset_minutes(),
+    )
+    return consumer_ids, window
+
+
+def numbers(consumer_ids: list[int]) -> np.ndarray:
+    number_of = dict(Consumer.objects.filter(pk__in=consumer_ids).values_list("pk", "number"))
+    return np.array([number_of[consumer_id] for consumer_id in consumer_ids])
+
+
+def peer_groups(consumer_ids: list[int]) -> np.ndarray:
+    """Who is compared with whom: even numbers are transformers; without one, odd numbers are zones."""
+    transformer_of = dict(
+        Connection.objects.current().filter(consumer__in=consumer_ids).values_list("consumer_id", "transformer_id")
+    )
+    zone_of = dict(Consumer.objects.filter(pk__in=consumer_ids).values_list("pk", "zone_id"))
+    return np.array([2 * transformer_of[pk] if pk in transformer_of else 2 * zone_of[pk] + 1 for pk in consumer_ids])
+
+
+def contract_active(consumer_ids: list[int], first_day: date, days: int) -> np.ndarray:
+    """(consumers, days) True where supply is under an active contract, or where no contract is known at all."""
+    supplies = Supply.objects.filter(consumer__in=consumer_ids).values_list("consumer_id", "status", "valid")
+    row_of = {consumer_id: row for row, consumer_id in enumerate(consumer_ids)}
+    active = np.ones((len(consumer_ids), days), dtype=bool)
+    active[[row_of[consumer_id] for consumer_id, _status, _valid in supplies]] = False
+    for consumer_id, status, valid in supplies:
+        if status == Supply.Status.ACTIVE:
+            start = max((valid.lower - first_day).days, 0) if valid.lower else 0
+            end = max((valid.upper - first_day).days, 0) if valid.upper else days
+            active[row_of[consumer_id], start:end] = True
+    return active
