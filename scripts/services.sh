@@ -76,11 +76,15 @@ make_folders() {
     [ -O "$STATE" ] || die "$STATE belongs to $(stat -c %U "$STATE"): run this as that user, or set NTL_STATE_DIR"
     # Others may pass through to the servers' own folders, which are closed, but not look around.
     chmod 711 "$STATE"
-    mkdir -p "$STATE/postgres" "$REDIS_DIR" "$STATE/media"
-    chmod 700 "$STATE/postgres" "$REDIS_DIR" "$STATE/media"
-    chown "$OWNER" "$STATE/postgres" "$REDIS_DIR"
-    as_owner test -w "$REDIS_DIR" ||
-        die "user $OWNER, who runs the servers, cannot enter $STATE: set NTL_STATE_DIR to a folder that $OWNER can enter"
+    mkdir -p "$STATE/media"
+    chmod 700 "$STATE/media"
+    if private_postgres || private_redis; then
+        mkdir -p "$STATE/postgres" "$REDIS_DIR"
+        chmod 700 "$STATE/postgres" "$REDIS_DIR"
+        chown "$OWNER" "$STATE/postgres" "$REDIS_DIR"
+        as_owner test -w "$REDIS_DIR" ||
+            die "user $OWNER, who runs the servers, cannot enter $STATE: set NTL_STATE_DIR to a folder that it can enter"
+    fi
 }
 
 random_word() { od -An -v -N32 -tx1 /dev/urandom | tr -d ' \n'; }

@@ -104,6 +104,7 @@ allow_services() {
     held_back=
     if grep -qs "$policy_mark" $policy; then "${sudo[@]}" rm -f $policy; fi
     "${sudo[@]}" rm -f $no_cluster
+    "${sudo[@]}" rmdir --ignore-fail-on-non-empty "$(dirname $no_cluster)"
 }
 
 # Only a server that this run has installed is switched off.
