@@ -1,0 +1,44 @@
+import pytest
+from django.core.exceptions import PermissionDenied
+
+from apps.grid import actions
+from apps.grid.models import Consumer, Installation, Meter
+from tests.factories import ConsumerFactory, MeterFactory, ZoneFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def test_an_unknown_meter_gets_a_consumer_that_nobody_has_placed_yet():
+    known = MeterFactory(serial="M-1")
+    ids = actions.register_meters(["M-1", "M-2"])
+    consumer = Consumer.objects.get(number="M-2")
+    assert ids == {"M-1": known.pk, "M-2": Meter.objects.get(serial="M-2").pk}
+    assert consumer.zone.is_unassigned
+    assert Installation.objects.current().get(meter_id=ids["M-2"]).consumer == consumer
+    assert not Consumer.objects.filter(number="M-1").exists()
+
+
+def test_registering_twice_changes_nothing():
+    assert actions.register_meters(["M-1"]) == actions.register_meters(["M-1"])
+    assert Consumer.objects.count() == 1
+
+
+def test_a_consumer_who_has_the_meters_number_by_chance_keeps_their_own_meter(consumer):
+    meter = actions.register_meters([consumer.number])[consumer.number]
+    assert Installation.objects.get(meter_id=meter).consumer != consumer
+
+
+def test_a_supervisor_places_consumers(sam, north):
+    actions.register_meters(["M-1"])
+    assert actions.assign_zone(consumers=Consumer.objects.all(), zone=north, by=sam) == 1
+    assert Consumer.objects.get().zone == north
+
+
+def test_nobody_places_consumers_in_a_zone_that_they_do_not_look_after(ines, south, consumer):
+    with pytest.raises(PermissionDenied):
+        actions.assign_zone(consumers=[consumer], zone=south, by=ines)
+
+
+def test_consumers_of_other_zones_stay_where_they_are(ines, north):
+    theirs = ConsumerFactory(zone=ZoneFactory(code="SOUTH"))
+    assert actions.assign_zone(consumers=[theirs], zone=north, by=ines) == 0
