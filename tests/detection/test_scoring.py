@@ -1,0 +1,107 @@
+import numpy as np
+import pytest
+
+from apps.detection import scoring
+from apps.detection.models import RiskScore, ScoringRun, ScoringShard, Standing
+from apps.grid.models import Meter
+from apps.readings.models import LoadProfile, MeterState
+from tests import factories
+from tests.detection.conftest import FIRST_DAY
+
+pytestmark = pytest.mark.django_db
+
+
+def test_everybody_gets_a_standing_score(neighbourhood, model):
+    assert scoring.score_pending() == 1
+    assert Standing.objects.count() == len(neighbourhood)
+    assert ScoringRun.objects.get().finished_at
+
+
+def test_the_consumer_that_stopped_is_the_most_suspicious(neighbourhood, model):
+    scoring.score_pending()
+    worst = RiskScore.objects.current().order_by("-score").first()
+    assert worst.consumer == neighbourhood[0]
+    assert worst.kind == "zero_consumption"
+    assert worst.onset_on
+    assert worst.reasons
+    assert worst.kwh_missing_per_month > 0
+
+
+def test_nothing_is_scored_twice_without_new_readings(neighbourhood, model):
+    scoring.score_pending()
+    assert scoring.score_pending() == 0
+    assert RiskScore.objects.count() == len(neighbourhood)
+
+
+def test_new_readings_score_the_whole_neighbourhood_again_and_nobody_else(neighbourhood, model):
+    scoring.score_pending()
+    MeterState.objects.filter(meter__installations__consumer=neighbourhood[0]).update(revision=2)
+    scoring.score_pending()
+    assert ScoringRun.objects.count() == 2
+    assert RiskScore.objects.filter(run=ScoringRun.objects.latest("pk")).count() == len(neighbourhood) // 2
+
+
+def test_without_a_model_nothing_is_scored_and_nothing_fails(neighbourhood):
+    assert scoring.score_pending() == 0
+
+
+def test_a_consumer_with_two_days_of_readings_gets_a_stated_reason(neighbourhood, model):
+    fitted = factories.InstallationFactory()
+    factories.store_profiles(fitted.meter, FIRST_DAY, np.ones((2, 24)))
+    scoring.score_pending()
+    score = RiskScore.objects.current().get(consumer=fitted.consumer)
+    assert (score.score, score.level) == (None, "unscored")
+    assert score.reasons[0]["code"] == "too_little_data"
+
+
+def test_readings_from_before_the_installation_leave_no_endless_work(neighbourhood, model):
+    fitted = factories.InstallationFactory(valid=("2030-01-01", None))
+    factories.store_profiles(fitted.meter, FIRST_DAY, np.ones((2, 24)))
+    scoring.score_pending()
+    assert RiskScore.objects.current().get(consumer=fitted.consumer).level == "unscored"
+    assert scoring.score_pending() == 0
+
+
+def test_a_shard_that_fails_three_times_is_parked_and_the_next_one_goes_on(neighbourhood, model, settings, caplog):
+    settings.SCORING_SHARD_CONSUMERS = len(neighbourhood) // 2
+    scoring.start_run(model)
+    bad = ScoringShard.objects.order_by("pk").first()
+    broken = Meter.objects.filter(installations__consumer__in=bad.consumer_ids).first()
+    LoadProfile.objects.filter(meter=broken, day=FIRST_DAY).update(kwh=[])
+    for _ in range(4):
+        scoring.score_pending()
+    bad.refresh_from_db()
+    assert (bad.status, bad.attempts) == ("failed", 3)
+    assert bad.error
+    assert ScoringShard.objects.filter(status="done").count() == 1
+    assert Standing.objects.count() == len(neighbourhood) // 2
+
+
+def test_a_shard_whose_workers_vanished_three_times_is_parked(neighbourhood, model):
+    scoring.start_run(model)
+    ScoringShard.objects.update(attempts=3)
+    assert scoring.score_pending() == 0
+    assert ScoringShard.objects.get().status == "failed"
+    assert "killed" in ScoringShard.objects.get().error
+
+
+def test_a_parked_shard_is_tried_again_when_somebody_asks(neighbourhood, model):
+    scoring.start_run(model)
+    ScoringShard.objects.update(status="failed", attempts=4)
+    assert scoring.score_pending() == 0
+    scoring.retry(shard=ScoringShard.objects.get())
+    assert scoring.score_pending() == 1
+
+
+def test_a_replaced_meter_and_its_successor_make_one_history(neighbourhood, model):
+    from apps.detection import windows
+    from apps.grid.models import Installation
+
+    consumer = neighbourhood[1]
+    Installation.objects.filter(consumer=consumer).update(valid=("2020-01-01", "2026-02-01"))
+    successor = factories.InstallationFactory(consumer=consumer, valid=("2026-02-01", None))
+    factories.store_profiles(successor.meter, FIRST_DAY, np.full((84, 24), 7, dtype=np.float32))
+    ((_rows, window),) = windows.read([consumer.pk])
+    assert window.days == 84
+    assert (window.kwh[0, 27:] == 7).all()
+    assert (window.kwh[0, :27] < 7).all()
