@@ -8,7 +8,7 @@ import yaml
 
 from ml.findings import KINDS, LEVELS
 
-PARTS = ("rules", "level_change", "isolation_forest")
+PARTS = ("rules", "isolation_forest")
 
 
 @dataclass(frozen=True)

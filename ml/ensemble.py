@@ -9,7 +9,6 @@ from ml.explain import explain
 from ml.features import measure
 from ml.findings import Finding
 from ml.isolation import IsolationDetector
-from ml.level_change import LevelChange
 from ml.rules import Rules
 from ml.window import MeterWindow
 
@@ -29,7 +28,7 @@ class Ensemble:
         self.config = config or default_config()
         self.rules = Rules(self.config.rules["weights"])
         self.isolation = IsolationDetector(**self.config.isolation_forest)
-        self.detectors: dict[str, Detector] = dict(zip(PARTS, (self.rules, LevelChange(), self.isolation), strict=True))
+        self.detectors: dict[str, Detector] = dict(zip(PARTS, (self.rules, self.isolation), strict=True))
 
     def fit(self, window: MeterWindow, outcomes: None = None) -> Self:
         """Raises ValueError when no meter of the window has enough data."""

@@ -8,7 +8,7 @@ from ml.config import Config
 from ml.features import NEEDED_DAYS, RECENT_DAYS, Measures, mean_where
 from ml.findings import KINDS, UNSCORED, Finding, Reason, Span
 from ml.isolation import STEEPNESS
-from ml.rules import Evidence
+from ml.rules import DEVIATIONS, ZEROS, Evidence
 from ml.window import MeterWindow
 
 LOSING_KINDS = {"zero_consumption", "gradual_decline", "neighbourhood_deviation"}
@@ -35,6 +35,7 @@ class _Row:
         self.name = str(window.meters[row])
         self.window, self.measures, self.evidence, self.row = window, measures, evidence, row
         self.first, self.last = int(measures.first[row]), int(measures.last[row])
+        self.last_usable = int(np.flatnonzero(measures.usable[row])[-1]) if measures.usable[row].any() else -1
         self.onset = int(measures.onset[row])
 
     def day(self, index: int) -> date:
@@ -59,24 +60,14 @@ class _Row:
 
 
 def _unscored(meter: _Row, config: Config) -> Finding:
-    """Nothing can be said; unless the meter reports well and it is the contract that is missing."""
+    """Nothing can be said; unless the meter reports well and the end of its contract explains what it reports."""
     days = int(meter.measures.data_days[meter.row])
     span = (meter.day(meter.first), meter.day(meter.last)) if days else (None, None)
-    if days >= NEEDED_DAYS and not meter.window.contract_active[meter.row, meter.last]:
-        reasons, score, level, parts = (
-            [_no_contract(meter)],
-            0.0,
-            config.level_of(0),
-            dict.fromkeys(config.weights, 0.0),
-        )
-    else:
-        reasons, score, level, parts = (
-            [Reason("too_little_data", 0.0, {"days": days, "needed": NEEDED_DAYS})],
-            None,
-            UNSCORED,
-            {},
-        )
-    return Finding(meter.name, score, level, None, parts, reasons, None, [], 0.0, *span)
+    if days >= NEEDED_DAYS and meter.measures.vacated[meter.row]:
+        nothing = dict.fromkeys(config.weights, 0.0)
+        return Finding(meter.name, 0.0, config.level_of(0), None, nothing, [_no_contract(meter)], None, [], 0.0, *span)
+    reason = Reason("too_little_data", 0.0, {"days": days, "needed": NEEDED_DAYS})
+    return Finding(meter.name, None, UNSCORED, None, {}, [reason], None, [], 0.0, *span)
 
 
 def _scored(meter: _Row, parts: dict[str, float], config: Config) -> Finding:
@@ -109,20 +100,19 @@ def _onset(meter: _Row, kind: str) -> int:
 
 
 def _reasons(meter: _Row, parts: dict[str, float], weighed: dict[str, float], config: Config) -> list[Reason]:
-    """What the rules add is shared among the kinds that fired; level and forest have a sentence of their own."""
+    """What the rules add is shared among the kinds that fired; the forest has a sentence of its own.
+
+    Kinds of missing energy tell the same story in other words, so only the strongest of them speaks.
+    """
     fired = {kind: weight for kind, weight in weighed.items() if meter.strength(kind) >= WORTH_SAYING}
+    loudest = max((kind for kind in fired if kind in LOSING_KINDS), key=fired.get, default=None)
+    fired = {kind: weight for kind, weight in fired.items() if kind not in LOSING_KINDS or kind == loudest}
     total = sum(fired.values())
     said = [(*SENTENCE_OF[kind](meter), parts["rules"] * weight / total) for kind, weight in fired.items() if total]
-    if parts["level_change"] > 0.02:
-        said.append(("level_fell", {"percent": _fall(meter.feature("level_14"))}, parts["level_change"]))
-    if parts["isolation_forest"] > 0.02:
-        said.append(
-            (
-                "unusual_combination",
-                {"percent": _rank(parts["isolation_forest"], config.weights["isolation_forest"])},
-                parts["isolation_forest"],
-            )
-        )
+    novelty = parts["isolation_forest"]
+    if novelty > 0.02:
+        rank = _rank(novelty, config.weights["isolation_forest"])
+        said.append(("unusual_combination", {"percent": rank}, novelty))
     explained = sum(weight for _, _, weight in said)
     said.sort(key=lambda entry: -entry[2])
     reasons = [Reason(code, round(weight / explained, 3), params) for code, params, weight in said]
@@ -141,7 +131,13 @@ def _rank(part: float, weight: float) -> int:
 
 def _drop(meter: _Row) -> tuple[str, dict]:
     since = meter.day(meter.onset).isoformat()
-    if meter.evidence.hidden_part[meter.row]:
+    deviation = DEVIATIONS[meter.evidence.deviation[meter.row]]
+    if deviation == "peaks":
+        now, before = (
+            meter.mean(meter.measures.peak, days) for days in (meter.measures.recent, meter.measures.reference)
+        )
+        return "peaks_capped", {"kwh": round(now, 2), "before_kwh": round(before, 2)}
+    if deviation == "part_of_day":
         return "part_of_day_hidden", {"percent": _fall(meter.feature("part_min"))}
     after = meter.after(meter.onset)
     kwh, usual = meter.mean(meter.measures.level, after), meter.mean(meter.measures.usual, after)
@@ -164,10 +160,11 @@ def _zeros(meter: _Row) -> tuple[str, dict]:
     recent = meter.measures.recent[meter.row]
     if run and run == int(meter.measures.usable[meter.row].sum()):
         return "always_zero", {"days": run}
-    if run >= 3:
+    zeros = ZEROS[meter.evidence.zeros[meter.row]]
+    if zeros == "run":
         since = meter.day(_onset(meter, "zero_consumption")).isoformat()
         return "zero_run", {"days": run, "since": since}
-    if (empty & recent).sum() >= 3:
+    if zeros == "days":
         return "zero_days", {"days": int((empty & recent).sum()), "of": int(recent.sum())}
     zero = meter.measures.zero
     now, before = meter.mean(zero, meter.measures.recent), meter.mean(zero, meter.measures.reference)
@@ -205,9 +202,17 @@ def _remarks(meter: _Row) -> list[Reason]:
         remarks.append(Reason("above_neighbours", 0.0, {"factor": round(own / neighbours, 1)}))
     elif neighbours > 0 and own < 0.5 * neighbours:
         remarks.append(Reason("below_neighbours", 0.0, {"percent": round(100 * own / neighbours)}))
+    if meter.evidence.looks_empty[row] > 0.5:
+        remarks.append(Reason("empty_home", 0.0))
     if not meter.window.contract_active[row, meter.last]:
-        remarks.append(_no_contract(meter))
+        remarks.append(_use_without_contract(meter))
     return remarks
+
+
+def _use_without_contract(meter: _Row) -> Reason:
+    without = ~meter.window.contract_active[meter.row] & (np.arange(meter.window.days) > meter.last_usable)
+    kwh = round(meter.mean(meter.measures.level, without), 1)
+    return Reason("use_without_contract", 0.0, {"kwh": kwh, "since": meter.day(meter.last_usable + 1).isoformat()})
 
 
 def _no_contract(meter: _Row) -> Reason:

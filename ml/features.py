@@ -26,12 +26,14 @@ REGISTER_KWH = 0.0005
 LOG_LIMIT = 3.0
 NIGHT_HOURS = (2, 5)
 PARTS_OF_DAY = 8
+NOON = slice(3, 5)
+"""The parts from 9 to 15 o'clock, where solar panels show."""
 
 CHANNELS = ("level", "night", "peak", "floor", "zero", "rough", "equal")
 FEATURES = (
     *("level_7", "level_14", "level_28", "step", "step_strength", "ramp", "ramp_strength", "noise"),
     *("night", "part_min", "part_max", "peak", "peak_spread", "floor", "zero", "zero_days", "rough", "equal"),
-    *("shape", "weekend"),
+    *("shape", "noon", "weekend"),
 )
 
 
@@ -41,6 +43,8 @@ class Measures:
 
     scorable: np.ndarray
     """(M,) bool: enough days with readings and with a contract."""
+    vacated: np.ndarray
+    """(M,) bool: the contract ended and so did the consumption; nothing to score, and nothing suspicious."""
     data_days: np.ndarray
     """(M,) int days with any usable reading, contract or not."""
     first: np.ndarray
@@ -107,6 +111,8 @@ def _measure(window: MeterWindow) -> Measures:
     reference = usable & (day < (first + reference_days)[:, None])
     recent = usable & (day > (last - RECENT_DAYS)[:, None])
     scorable = (usable.sum(1) >= NEEDED_DAYS) & (reference.sum(1) >= 7)
+    vacated = _vacated(level, usable, window.contract_active, reference, last)
+    scorable &= ~vacated
     reference &= scorable[:, None]
 
     usual = _usual(level, reference, weekend)
@@ -133,6 +139,7 @@ def _measure(window: MeterWindow) -> Measures:
     seen_first, seen_last = _ends(seen)
     return Measures(
         scorable=scorable,
+        vacated=vacated,
         data_days=seen.sum(1),
         first=seen_first,
         last=seen_last,
@@ -174,6 +181,15 @@ def _ends(days: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return np.full(len(days), -1), np.full(len(days), -1)
     some = days.any(1)
     return np.where(some, days.argmax(1), -1), np.where(some, days.shape[1] - 1 - days[:, ::-1].argmax(1), -1)
+
+
+def _vacated(
+    level: np.ndarray, usable: np.ndarray, contract_active: np.ndarray, reference: np.ndarray, last: np.ndarray
+) -> np.ndarray:
+    """No contract any more (or ever), and next to nothing used without it."""
+    without = ~np.isnan(level) & ~contract_active & (np.arange(level.shape[1]) > last[:, None])
+    used = mean_where(level, without)
+    return without.any(1) & (used <= np.maximum(1.2, 0.25 * mean_where(level, reference)))
 
 
 def _usual(level: np.ndarray, reference: np.ndarray, weekend: np.ndarray) -> np.ndarray:
@@ -311,7 +327,10 @@ def _shape_changes(
         for days in (recent, reference)
     ]
     others = {"shape": 1 - alike, "weekend": ratios[0] - ratios[1]}
-    return {"part_min": moved.min(1), "part_max": moved.max(1)} | _less_the_neighbours(others, window, reference)
+    noon = moved[:, NOON].mean(1)
+    return {"part_min": moved.min(1), "part_max": moved.max(1), "noon": noon} | _less_the_neighbours(
+        others, window, reference
+    )
 
 
 def _less_the_neighbours(

@@ -41,6 +41,6 @@ class IsolationDetector:
         if not len(window):
             return np.zeros(0)
         rank = np.interp(-self.forest_.score_samples(measures.features), self.quantiles_, np.linspace(0, 1, QUANTILES))
-        # Rare, but with more energy than before: a new car rather than a thief.
-        added = between(measures.feature("level_28"), 0.1, 0.5)
+        # Rare, but with more energy and higher peaks than before: a new car rather than a thief.
+        added = between(np.minimum(measures.feature("level_28"), measures.feature("peak")), 0.1, 0.5)
         return np.where(measures.scorable, rank**STEEPNESS * (1 - 0.6 * added), 0)

@@ -24,6 +24,7 @@ SENTENCES: dict[str, str] = {
     "part_of_day_hidden": _(
         "In its emptiest hours it registers %(percent)s %% less than before, while the rest of the day stayed."
     ),
+    "peaks_capped": _("Each day's peak now stops near %(kwh)s kWh a reading, %(before_kwh)s kWh before."),
     "zero_run": _("Has registered nothing for %(days)s days, since %(since)s, although a contract is running."),
     "zero_days": _("Registered nothing on %(days)s of the last %(of)s days, although a contract is running."),
     "zero_hours": _("%(percent)s %% of its recent readings are zero, %(before_percent)s %% before."),
@@ -31,10 +32,11 @@ SENTENCES: dict[str, str] = {
     "odd_hours": _("Uses %(factor)s times as much as before between 2 and 5 in the morning, since about %(since)s."),
     "spike": _("Peaks on %(days)s of the last %(of)s days were above three sigma, up to %(kwh)s kWh a reading."),
     "unusual_combination": _("Its changes taken together are rarer than those of %(percent)s %% of meters."),
-    "level_fell": _("The last weeks are %(percent)s %% below what its own past and its neighbours let expect."),
     "above_neighbours": _("Uses %(factor)s times what its neighbours use."),
     "below_neighbours": _("Uses %(percent)s %% of what its neighbours use."),
+    "empty_home": _("An empty home looks the same: the peaks are gone, what runs day and night still runs."),
     "no_contract": _("No supply contract since %(since)s, which explains that little or nothing is used."),
+    "use_without_contract": _("Still uses %(kwh)s kWh a day though no supply contract runs since %(since)s."),
     "too_little_data": _("Too little data to score: %(days)s days with readings, %(needed)s are needed."),
 }
 

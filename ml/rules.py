@@ -13,6 +13,8 @@ from ml.features import Measures, mean_where, measure
 from ml.findings import KINDS
 from ml.window import MeterWindow
 
+ZEROS = ("run", "days", "hours")
+DEVIATIONS = ("level", "part_of_day", "peaks")
 EMPTY_DAY = 0.95
 """Share of zero readings from which a day counts as registering nothing."""
 
@@ -27,8 +29,12 @@ class Evidence:
     """(M,) int days of the unbroken run of such days up to the last one of the meter; 0 without."""
     spiked: np.ndarray
     """(M, D) bool recent days whose largest reading is above three sigma of the reference's."""
-    hidden_part: np.ndarray
-    """(M,) bool: it is a part of the day that fell, rather than the whole of it."""
+    looks_empty: np.ndarray
+    """(M,) in 0..1: how much the curve is that of a home with nobody in it."""
+    zeros: np.ndarray
+    """(M,) int: how its zeros lie; index into ZEROS."""
+    deviation: np.ndarray
+    """(M,) int: what deviates from the neighbours; index into DEVIATIONS."""
 
 
 class Rules:
@@ -48,18 +54,22 @@ class Rules:
         measures = measure(window)
         empty, run = _empty_days(measures)
         spiked = _spiked_days(measures)
-        step, part = _sudden_drop(measures), _hidden_part(measures)
+        zero_consumption, zeros = _nothing_registered(measures, empty, run)
+        empty_home = _looks_empty(measures)
+        deviations = np.stack(
+            [(1 - 0.7 * empty_home) * _sudden_drop(measures), _hidden_part(measures), _capped_peaks(measures)]
+        )
         strength = {
             "sudden_spike": _spike(measures, spiked),
-            "zero_consumption": _nothing_registered(measures, empty, run),
+            "zero_consumption": zero_consumption,
             "odd_hours": _odd_hours(measures),
-            "gradual_decline": _decline(measures),
-            "neighbourhood_deviation": np.maximum(step, part),
+            "gradual_decline": (1 - 0.7 * empty_home) * _decline(measures),
+            "neighbourhood_deviation": deviations.max(0),
         }
         silent = ~measures.scorable
         for values in strength.values():
             values[silent] = 0
-        return Evidence(strength, empty, run, spiked, part > step)
+        return Evidence(strength, empty, run, spiked, empty_home, zeros, deviations.argmax(0))
 
 
 def between(values: np.ndarray, nothing: float, certain: float) -> np.ndarray:
@@ -76,39 +86,62 @@ def _empty_days(measures: Measures) -> tuple[np.ndarray, np.ndarray]:
     return empty, run
 
 
-def _nothing_registered(measures: Measures, empty: np.ndarray, run: np.ndarray) -> np.ndarray:
-    """Zeros now where there was consumption before. One that was always empty proves less: it may be just that."""
+def _nothing_registered(measures: Measures, empty: np.ndarray, run: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Zeros now where there was consumption before: (strength, index into ZEROS). Always zero proves less."""
     share = np.where(measures.usable, empty, np.nan)
     more = mean_where(share, measures.recent) - mean_where(share, measures.reference)
     hours = measures.feature("zero")
     known_to_use = mean_where(measures.level, measures.reference) > 0.2
-    strength = np.maximum.reduce([between(run, 2, 10), between(more, 0.1, 0.5), 0.9 * between(hours, 0.1, 0.4)])
-    return np.where(known_to_use, strength, 0.3 * between(run, 10, 28))
+    shapes = np.stack([between(run, 2, 10), between(more, 0.1, 0.5), 0.9 * between(hours, 0.1, 0.4)])
+    shapes = np.where(known_to_use, shapes, np.stack([0.3 * between(run, 10, 28), 0 * more, 0 * hours]))
+    return shapes.max(0), shapes.argmax(0)
+
+
+def _looks_empty(measures: Measures) -> np.ndarray:
+    """The peaks are gone while the floor of the day stayed; a thief who bypasses a phase takes from both."""
+    floor, peak = measures.feature("floor"), measures.feature("peak")
+    runs_on = between(floor, -0.8, -0.3) * (1 - between(mean_where(measures.zero, measures.recent), 0.05, 0.3))
+    return between(-peak, 0.6, 1.2) * between(floor - peak, 0.5, 1.0) * runs_on
 
 
 def _decline(measures: Measures) -> np.ndarray:
     """Less and less against the neighbours, better told as a slope than as a step."""
+    lasted = between(measures.last - measures.onset, 10, 28)
     steady = measures.feature("ramp_strength") <= measures.feature("step_strength") + 0.05
     fallen = between(-measures.feature("ramp"), 0.35, 1.0) * between(-measures.feature("ramp_strength"), 1.8, 2.8)
-    return fallen * between(-measures.feature("level_7"), 0.15, 0.5) * np.where(steady, 1, 0.7)
+    return fallen * lasted * between(-measures.feature("level_7"), 0.15, 0.5) * np.where(steady, 1, 0.7)
 
 
 def _sudden_drop(measures: Measures) -> np.ndarray:
     """Since some day less than the neighbours would explain, and still so."""
     fallen = between(-measures.feature("step"), 0.2, 0.7) * between(-measures.feature("step_strength"), 1.8, 2.8)
-    return fallen * between(-measures.feature("level_7"), 0.1, 0.35)
+    lasted = 0.6 + 0.4 * between(measures.last - measures.onset, 7, 30)  # most of the short ones are people away
+    return fallen * lasted * between(-measures.feature("level_7"), 0.1, 0.35)
 
 
 def _hidden_part(measures: Measures) -> np.ndarray:
-    """Some hours of the day fell while others stayed."""
-    fallen = between(-measures.feature("part_min"), 0.5, 1.3)
-    return 0.8 * fallen * between(measures.feature("part_max") - measures.feature("part_min"), 0.4, 1.0)
+    """Some hours of the day fell while others stayed; around noon that is rather a roof with solar panels."""
+    fallen = between(-measures.feature("part_min"), 0.5, 1.1)
+    stayed = between(measures.feature("part_max") - measures.feature("part_min"), 0.4, 1.0)
+    less = between(-measures.feature("level_28"), 0.1, 0.3)
+    solar = between(measures.feature("part_min") - measures.feature("noon"), -0.4, -0.1)
+    return fallen * stayed * less * (1 - 0.8 * solar)
+
+
+def _capped_peaks(measures: Measures) -> np.ndarray:
+    """Every day's peak stops at the same lower height."""
+    lower = between(-measures.feature("peak"), 0.3, 0.8)
+    return lower * between(-measures.feature("peak_spread"), 0.5, 1.1) * between(measures.feature("equal"), 0.03, 0.15)
 
 
 def _odd_hours(measures: Measures) -> np.ndarray:
-    """More between 2 and 5 in the morning than before, and more than the rest of the day explains."""
+    """More between 2 and 5 in the morning than before. Not with higher peaks: that is a car being charged; and not with
+    less at other hours: that is somebody who works shifts."""
     grown = measures.feature("night")
-    return between(grown, 0.5, 1.2) * between(grown - measures.feature("level_28"), 0.2, 0.6)
+    car = between(measures.feature("peak"), 0.35, 0.8)
+    shifts = between(-measures.feature("part_min"), 0.3, 0.6)
+    more = between(grown, 0.5, 1.2) * between(grown - measures.feature("level_28"), 0.2, 0.6)
+    return more * (1 - car) * (1 - shifts)
 
 
 def _spiked_days(measures: Measures) -> np.ndarray:

@@ -72,7 +72,7 @@ class City:
     consumers: list[Consumer]
     contracts: list[Contract]
     meters: list[Meter]
-    """In the order of the rows of `kwh`: the first of each consumer, in the order of the consumers, then replacements."""
+    """In the order of the rows of `kwh`: the first of each consumer, in the consumers' order, then replacements."""
     kwh: np.ndarray
     """(meters, D, S) float32 as registered, days of standard time, NaN where a reading is missing or no meter hung."""
     transformer_kwh: np.ndarray

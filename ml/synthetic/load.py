@@ -72,21 +72,36 @@ def make_loads(
     median = np.array([DAILY_KWH[kind] for kind in kinds])
     usual = median * np.exp(rng.normal(0, 0.5, rows))
     spread = rng.uniform(0.08, 0.28, (rows, 1))
-    drift = np.cumsum(rng.normal(0, 1, (rows, days)), axis=1) * rng.gamma(2, 0.006, (rows, 1))
     cold = np.clip(15 - climate.celsius, 0, None) / 10
     # Most heat with gas and feel only the pumps and the longer evenings; one in five heats with electricity.
     heating = np.where(rng.random(rows) < 0.2, rng.uniform(0.2, 0.7, rows), rng.uniform(0.0, 0.12, rows))
-    level = np.exp(spread * autoregressive(rng, (rows, days), 0.35) + drift) * (
+    level = np.exp(spread * autoregressive(rng, (rows, days), 0.35) + _drift(rng, rows, days, 0.013)) * (
         1 + heating[:, None] * (cold - cold.mean())
     )
     level *= np.where(_away(rng, rows, days) & (kinds == HOUSEHOLD)[:, None], rng.uniform(0.12, 0.4, (rows, 1)), 1)
-    kwh = habits[:, climate.weekend.astype(int)]
-    # Appliances come in lumps: the shorter the slot, the lumpier.
-    lumps = rng.uniform(1.2, 4.0, (rows, 1, 1)).astype(np.float32) * np.where(kinds == HOUSEHOLD, 1, 6)[:, None, None]
+    kwh = _wandering_habits(rng, habits, climate.weekend)
+    # Appliances come in lumps, the shorter the slot the lumpier; a refrigerator and what stands by run beneath them.
+    lumps = np.exp(rng.normal(0, 0.6, (rows, 1, 1))) * np.where(kinds == HOUSEHOLD, 1.2, 10)[:, None, None]
     shape = (lumps * 24 / slots).astype(np.float32)
     kwh *= rng.standard_gamma(np.broadcast_to(shape, kwh.shape), dtype=np.float32) / shape
+    base = (rng.beta(2, 6, (rows, 1)) * np.exp(_drift(rng, rows, days, 0.012))).astype(np.float32)
+    kwh *= 1 - np.clip(base, 0, 0.8)[:, :, None]
+    kwh += base[:, :, None] / slots
     kwh *= (usual[:, None] * np.clip(level, 0.05, None)).astype(np.float32)[:, :, None]
     return kwh, usual
+
+
+def _drift(rng: np.random.Generator, rows: int, days: int, daily: float) -> np.ndarray:
+    """(rows, days) random walk around 0; how far its steps go differs from row to row."""
+    return np.cumsum(rng.normal(0, 1, (rows, days)), axis=1) * rng.gamma(1.5, daily / 1.5, (rows, 1))
+
+
+def _wandering_habits(rng: np.random.Generator, habits: np.ndarray, weekend: np.ndarray) -> np.ndarray:
+    """(rows, D, slots) share of each day: habits wander between a consumer's own and those of an hour or two later."""
+    later = max(1, habits.shape[2] // 12)
+    weight = 1 / (1 + np.exp(-rng.normal(-1, 1.5, (len(habits), 1)) - _drift(rng, len(habits), len(weekend), 0.12)))
+    own = habits[:, weekend.astype(int)]
+    return own + weight.astype(np.float32)[:, :, None] * (np.roll(own, later, axis=2) - own)
 
 
 def _away(rng: np.random.Generator, rows: int, days: int) -> np.ndarray:

@@ -19,7 +19,7 @@ def _hours(slots: int) -> np.ndarray:
 def vacation(true, rng, usual, climate, another):
     """A long one, and not always over when the window ends."""
     away = np.arange(len(true)) < rng.integers(10, 40)
-    return np.where(away[:, None], true * rng.uniform(0.05, 0.35), true)
+    return np.where(away[:, None], _empty_home(true, rng), true)
 
 
 def new_tenant(true, rng, usual, climate, another):
@@ -69,11 +69,17 @@ def move_out(true, rng, usual, climate, another):
     return np.minimum(true, rng.choice([0, 0, 0.04]) * 24 / true.shape[1])
 
 
-def closed_for_the_season(true, rng, usual, climate, another):
-    return true * rng.uniform(0.02, 0.2)
+def away_for_the_season(true, rng, usual, climate, another):
+    return _empty_home(true, rng)
+
+
+def _empty_home(true: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Only what runs day and night is left: a quarter to once and a half of the quiet hours before."""
+    base = np.quantile(true, 0.1) * rng.uniform(0.25, 1.5)
+    return np.minimum(true, base * rng.uniform(0.6, 1.4, true.shape))
 
 
 LOOK_ALIKES: tuple[Change, ...] = (
     *(vacation, vacation, new_tenant, new_tenant, smaller_household, smaller_household, larger_household, thriftier),
-    *(thriftier, solar, electric_car, electric_car, heat_pump, shift_worker, move_out, move_out, closed_for_the_season),
+    *(thriftier, solar, electric_car, electric_car, heat_pump, shift_worker, move_out, move_out, away_for_the_season),
 )
