@@ -11,5 +11,5 @@ urlpatterns = [
     path("v1/", include([*readings, *detection, *cases])),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     # The split view keeps its script in an address of its own, as the content security policy wants.
-    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="api_docs"),
+    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="api-docs"),
 ]

@@ -65,6 +65,10 @@ class ScoringRun(models.Model):
         verbose_name_plural = _("scoring runs")
         ordering = ["-started_at"]
 
+    @property
+    def seconds(self) -> float | None:
+        return (self.finished_at - self.started_at).total_seconds() if self.finished_at else None
+
 
 class ScoringShard(models.Model):
     """Consumers that one worker scores at once: whole neighbourhoods, because neighbours are compared."""

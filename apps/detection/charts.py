@@ -1,0 +1,113 @@
+"""What pages draw of one consumer: its days, the band of its neighbours, and its hours by day on civil time."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+from django.conf import settings
+
+from apps.detection.windows import Fitted, fittings, standard_offset_minutes
+from apps.readings import profiles
+from ml.calendar import slots_ahead, to_civil_days
+
+CHART_DAYS = 371
+FEWEST_PEERS = 3
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Arrays of D days from `first_day`; NaN where nothing is known."""
+
+    first_day: date
+    daily: np.ndarray  # (D,) kWh
+    hourly: np.ndarray | None  # (D, 24) kWh by hours of the clock on the wall; None for readings longer than an hour
+    band: np.ndarray | None  # (3, D) kWh: quartiles of the neighbours, brought to this consumer's usual size
+
+    @property
+    def last_day(self) -> date:
+        return self.first_day + timedelta(days=len(self.daily) - 1)
+
+    def for_page(self) -> dict:
+        """As json_script takes it."""
+        return {
+            "first_day": self.first_day.isoformat(),
+            "daily": profiles.chart_values(np.round(self.daily, 2)),
+            "hourly": None if self.hourly is None else profiles.chart_values(np.round(self.hourly, 3)),
+            "band": None if self.band is None else profiles.chart_values(np.round(self.band, 2)),
+        }
+
+
+def curve(consumer_id: int, neighbour_ids: list[int], onset: date | None) -> Curve | None:
+    """The last CHART_DAYS of a consumer; None without any reading."""
+    fitted = fittings([consumer_id, *neighbour_ids])
+    own = [link for link in fitted if link.consumer_id == consumer_id]
+    if not own:
+        return None
+    last_day = max(link.last_day for link in own)
+    first_day = max(min(link.first_day for link in own), last_day - timedelta(days=CHART_DAYS - 1))
+    stored = read(own, first_day, last_day)
+    civil = on_civil_days(stored[0], first_day)
+    daily = day_totals(civil)
+    others = [link for link in fitted if link.consumer_id != consumer_id]
+    band = neighbours_band(read(others, first_day, last_day, slots=1)[:, :, 0], daily, first_day, onset)
+    return Curve(first_day, daily, by_hour(civil), band)
+
+
+def read(fitted: list[Fitted], first_day: date, last_day: date, slots: int | None = None) -> np.ndarray:
+    """(consumers, D, S) kWh in order of first appearance; a replaced meter's days and its successor's share a row."""
+    stored = profiles.read_window([link.meter_id for link in fitted], first_day, last_day, slots=slots)
+    row_of = {consumer_id: row for row, consumer_id in enumerate(dict.fromkeys(link.consumer_id for link in fitted))}
+    kwh = np.full((len(row_of), *stored.kwh.shape[1:]), np.nan, dtype=np.float32)
+    for link, days in zip(fitted, stored.kwh, strict=True):
+        start, end = max((link.first_day - first_day).days, 0), (link.last_day - first_day).days + 1
+        if end > 0:
+            kwh[row_of[link.consumer_id], start:end] = days[start:end]
+    return kwh
+
+
+def on_civil_days(kwh: np.ndarray, first_day: date) -> np.ndarray:
+    """(D, S) of standard time to (D, S) of the clock on the wall."""
+    days, slots = kwh.shape
+    ahead = slots_ahead(
+        np.datetime64(first_day, "D"), days, 1440 // slots, settings.UTILITY_TIME_ZONE, standard_offset_minutes()
+    )
+    return to_civil_days(kwh[np.newaxis], ahead)[0]
+
+
+def day_totals(kwh: np.ndarray) -> np.ndarray:
+    """(D,) kWh. A day with at least half of its readings counts as a whole one, at the mean of those it has."""
+    found = np.isfinite(kwh).sum(axis=1)
+    total = np.nansum(kwh, axis=1) * kwh.shape[1] / np.maximum(found, 1)
+    return np.where(2 * found >= kwh.shape[1], total, np.nan)
+
+
+def by_hour(kwh: np.ndarray) -> np.ndarray | None:
+    days, slots = kwh.shape
+    return None if slots < 24 else kwh.reshape(days, 24, -1).sum(axis=2)
+
+
+def neighbours_band(others: np.ndarray, own: np.ndarray, first_day: date, onset: date | None) -> np.ndarray | None:
+    """(3, D) quartiles of others (N, D), each scaled so that its usual day is as large as the consumer's own was.
+
+    Usual is the median of the days before the onset, or of all days where none is known. None for too few neighbours.
+    """
+    before = np.ones(len(own), dtype=bool)
+    if onset and onset > first_day:
+        before[(onset - first_day).days :] = False
+    usual, own_usual = _median(others[:, before]), _median(own[np.newaxis, before])
+    comparable = usual > 0
+    if comparable.sum() < FEWEST_PEERS or not own_usual[0] > 0:
+        return None
+    relative = others[comparable] / usual[comparable, np.newaxis] * own_usual[0]
+    enough = np.isfinite(relative).sum(axis=0) >= FEWEST_PEERS
+    band = np.full((3, len(own)), np.nan)
+    band[:, enough] = np.nanquantile(relative[:, enough], [0.25, 0.5, 0.75], axis=0)
+    return band
+
+
+def _median(kwh: np.ndarray) -> np.ndarray:
+    """(N,) median of each row's readings, NaN for a row without any; numpy would warn of those."""
+    medians = np.full(len(kwh), np.nan)
+    known = np.isfinite(kwh).any(axis=1)
+    medians[known] = np.nanmedian(kwh[known], axis=1)
+    return medians

@@ -1,0 +1,79 @@
+"""`make bench`: runs every bench_*.py, prints each figure beside a floor measured in the same run, and writes
+results.json and RESULTS.md. Timings on shared machines are noisy; the ratios hold. Benchmarks are not tests."""
+
+import importlib
+import json
+import multiprocessing
+import os
+import platform
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+def main(names: list[str]) -> None:
+    modules = sorted(path.stem for path in HERE.glob("bench_*.py"))
+    machine = described_machine()
+    print(machine)
+    results = []
+    for module in modules:
+        if names and module.removeprefix("bench_") not in names:
+            continue
+        print(f"\n{module}", flush=True)
+        for result in run_alone(module):
+            results.append({**result, "machine": machine})
+            print("  " + line(result), flush=True)
+    if names:
+        print("\nA part of the benchmarks ran; results.json and RESULTS.md are left as they were.")
+        return
+    (HERE / "results.json").write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+    (HERE / "RESULTS.md").write_text(table(results, machine))
+
+
+def run_alone(module: str) -> list[dict]:
+    """Each in a fresh process: memory and warm caches of one do not flatter or burden the next."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as pool:  # unlike Pool, lets a benchmark start workers of its own
+        return pool.submit(run_module, module).result()
+
+
+def run_module(module: str) -> list[dict]:
+    return importlib.import_module(f"bench.{module}").run()
+
+
+def line(result: dict) -> str:
+    beside = ""
+    if result["floor"] is not None:
+        beside = f"   floor {figure(result['floor'])} {result['unit']}   ratio {result['ratio']:.2f}"
+    return f"{result['name']:<74} {figure(result['value']):>12} {result['unit']}{beside}"
+
+
+def figure(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.3g}"
+
+
+def table(results: list[dict], machine: str) -> str:
+    rows = "\n".join(
+        f"| {one['name']} | {figure(one['value'])} | {one['unit']} | {figure(one['floor'])} |"
+        f" {'–' if one['ratio'] is None else format(one['ratio'], '.2f')} |"
+        for one in results
+    )
+    return (
+        f"# Benchmarks\n\nWritten by `make bench` on: {machine}. Every floor was measured in the same run.\n\n"
+        f"| what | value | unit | floor | ratio |\n|---|---:|---|---:|---:|\n{rows}\n"
+    )
+
+
+def described_machine() -> str:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**3
+    return (
+        f"{os.cpu_count()} cores, {memory:.0f} GiB, {platform.platform(terse=True)}, Python {platform.python_version()}"
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
