@@ -156,6 +156,8 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
 }
+# Without collectstatic (tests, a developer's clone) files come straight from the allow-list above.
+WHITENOISE_USE_FINDERS = True
 MEDIA_ROOT = Path(environment.text("MEDIA_ROOT"))
 # Raw uploads are personal data: kept private, never served by address.
 MEDIA_URL = ""
