@@ -223,5 +223,11 @@ def store_profiles(meter: Meter, first_day: date, kwh: np.ndarray) -> None:
         for day, row in zip(days, kwh, strict=True)
     )
     MeterState.objects.update_or_create(
-        meter=meter, defaults={"revision": 1, "first_day": days[0], "last_day": days[-1]}
+        meter=meter,
+        defaults={
+            "revision": 1,
+            "first_day": days[0],
+            "last_day": days[-1],
+            "interval_minutes": 1440 // kwh.shape[1],
+        },
     )

@@ -24,6 +24,7 @@ class Fitted:
     meter_id: int
     first_day: date
     last_day: date
+    interval_minutes: int
 
 
 def standard_offset_minutes() -> int:
@@ -36,35 +37,43 @@ def standard_offset_minutes() -> int:
 def read(consumer_ids: list[int]) -> list[tuple[list[int], MeterWindow]]:
     """Windows of consumers, each with the consumer ids of its rows; consumers without any reading are in none."""
     fitted = fittings(consumer_ids)
-    return [window_of(group) for group in groups_by_end(fitted)]
+    return [window_of(group) for group in alike(fitted)]
 
 
 def fittings(consumer_ids: list[int]) -> list[Fitted]:
     links = Installation.objects.filter(consumer__in=consumer_ids).values_list(
-        "consumer_id", "meter_id", "valid", "meter__state__first_day", "meter__state__last_day"
+        "consumer_id",
+        "meter_id",
+        "valid",
+        "meter__state__first_day",
+        "meter__state__last_day",
+        "meter__state__interval_minutes",
     )
     fitted = []
-    for consumer_id, meter_id, valid, first_day, last_day in links:
+    for consumer_id, meter_id, valid, first_day, last_day, interval_minutes in links:
         if first_day is None:
             continue
         first_day = max(first_day, valid.lower or first_day)
         last_day = min(last_day, valid.upper - timedelta(days=1)) if valid.upper else last_day
         if first_day <= last_day:
-            fitted.append(Fitted(consumer_id, meter_id, first_day, last_day))
+            fitted.append(Fitted(consumer_id, meter_id, first_day, last_day, interval_minutes))
     return fitted
 
 
-def groups_by_end(fitted: list[Fitted]) -> list[list[Fitted]]:
-    ends: dict[int, date] = {}
+def alike(fitted: list[Fitted]) -> list[list[Fitted]]:
+    """Links grouped by consumers that are read at the same interval and whose readings end together."""
+    end: dict[int, int] = {}
+    interval: dict[int, int] = {}
     for link in fitted:
-        ends[link.consumer_id] = max(link.last_day, ends.get(link.consumer_id, link.last_day))
+        end[link.consumer_id] = max(link.last_day.toordinal(), end.get(link.consumer_id, 0))
+        interval[link.consumer_id] = max(link.interval_minutes, interval.get(link.consumer_id, 0))
     groups: list[list[Fitted]] = []
-    group_end = None
-    for link in sorted(fitted, key=lambda link: (-ends[link.consumer_id].toordinal(), link.consumer_id)):
-        end = ends[link.consumer_id]
-        if group_end is None or (group_end - end).days >= SAME_END_DAYS:
+    begun = None
+    for link in sorted(fitted, key=lambda link: (interval[link.consumer_id], -end[link.consumer_id], link.consumer_id)):
+        own = interval[link.consumer_id], end[link.consumer_id]
+        if begun is None or own[0] != begun[0] or begun[1] - own[1] >= SAME_END_DAYS:
             groups.append([])
-            group_end = end
+            begun = own
         groups[-1].append(link)
     return groups
 

@@ -214,6 +214,8 @@ class MeterState(models.Model):
     revision = models.PositiveBigIntegerField(default=0)
     first_day = models.DateField()
     last_day = models.DateField()
+    # The coarsest interval that its days came in: meters are compared only with meters that say as much as they do.
+    interval_minutes = models.PositiveSmallIntegerField()
 
 
 class MeterEvent(models.Model):

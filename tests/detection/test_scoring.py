@@ -105,3 +105,20 @@ def test_a_replaced_meter_and_its_successor_make_one_history(neighbourhood, mode
     assert window.days == 84
     assert (window.kwh[0, 27:] == 7).all()
     assert (window.kwh[0, :27] < 7).all()
+
+
+def test_meters_of_different_intervals_and_ends_are_looked_at_apart(db):
+    from apps.detection import windows
+
+    sizes = {"hourly": (30, 24), "daily": (30, 1), "stopped early": (20, 24)}
+    consumers = {}
+    for name, shape in sizes.items():
+        fitted = factories.InstallationFactory()
+        factories.store_profiles(fitted.meter, FIRST_DAY, np.ones(shape))
+        consumers[name] = fitted.consumer_id
+    found = windows.read(list(consumers.values()))
+    assert {rows[0]: (window.days, window.interval_minutes) for rows, window in found} == {
+        consumers["hourly"]: (30, 60),
+        consumers["daily"]: (30, 1440),
+        consumers["stopped early"]: (20, 60),
+    }
