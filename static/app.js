@@ -15,7 +15,7 @@
       search.select();
       return;
     }
-    if (["j", "k", "o", "Enter"].includes(event.key) && walk(event)) return;
+    if (["j", "k", "o", "x", "Enter"].includes(event.key) && walk(event)) return;
     const target = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
     if (target) {
       event.preventDefault();
@@ -25,12 +25,13 @@
 
   // j and k walk the rows of the page's list, o or Enter opens the row's first link, x ticks it.
   function walk(event) {
-    const rows = [...document.querySelectorAll("[data-walk] tr")];
+    const rows = [...document.querySelectorAll("[data-walk] > *")];
     if (!rows.length) return false;
-    const at = rows.findIndex((row) => row.getAttribute("aria-selected") === "true");
+    const at = rows.findIndex((row) => row.hasAttribute("aria-current"));
     if (event.key === "j" || event.key === "k") {
       const next = at < 0 ? 0 : Math.min(rows.length - 1, Math.max(0, at + (event.key === "j" ? 1 : -1)));
-      rows.forEach((row, index) => row.setAttribute("aria-selected", String(index === next)));
+      rows[at]?.removeAttribute("aria-current");
+      rows[next].setAttribute("aria-current", "true");
       rows[next].querySelector("a")?.focus({ preventScroll: true });
       rows[next].scrollIntoView({ block: "nearest" });
       event.preventDefault();
@@ -39,7 +40,8 @@
     // Enter on a focused link or button already does what it says.
     if (event.key === "Enter" && event.target.closest("a, button, summary")) return false;
     if (at < 0) return false;
-    rows[at].querySelector("a")?.click();
+    if (event.key === "x") rows[at].querySelector("input[type=checkbox]")?.click();
+    else rows[at].querySelector("a")?.click();
     return true;
   }
 

@@ -1,12 +1,170 @@
-from django.shortcuts import render
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.db import transaction
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods, require_POST
+
+from apps.cases import actions, casefile, workflow
+from apps.cases.filters import CaseFilter, columns, counts_by_level, investigators, investigators_of
+from apps.cases.forms import AssignForm, BulkAssignForm, CloseForm, MoveForm, NoteForm
+from apps.cases.models import Case
+from apps.inspections.models import Outcome
+
+CASES_ON_A_PAGE = 25
+
+may_see = permission_required("cases.view_case", raise_exception=True)
+may_change = permission_required("cases.change_case", raise_exception=True)
 
 
+@may_see
+@require_http_methods(["GET", "HEAD", "POST"])
 def case_queue(request):
-    return render(request, "base.html")
+    visible = Case.objects.visible_to(request.user)
+    if request.method == "POST":
+        return _assign_in_bulk(request, visible)
+    chosen = CaseFilter(request.GET, queryset=visible.for_queue().select_related("inspection"), request=request)
+    other_levels = request.GET.copy()
+    other_levels.pop("level", None)
+    context = {
+        "filter": chosen,
+        "page": Paginator(chosen.qs, CASES_ON_A_PAGE).get_page(request.GET.get("page")),
+        "levels": counts_by_level(CaseFilter(other_levels, queryset=visible, request=request).qs),
+        "may_assign": request.user.has_perm("cases.assign_case"),
+        "narrowed": any(value for key, value in request.GET.items() if key not in {"sort", "page"}),
+        "people": investigators() if request.user.has_perm("cases.assign_case") else [],
+        "columns": columns(request.GET.get("sort") or "-score"),
+    }
+    if not request.htmx:
+        return render(request, "cases/queue.html", context)
+    response = render(request, "cases/_queue.html", context)
+    # The address bar shows what was chosen and nothing else.
+    chosen_only = urlencode([(key, value) for key, value in request.GET.items() if value])
+    response["HX-Replace-Url"] = f"{request.path}?{chosen_only}"
+    return response
 
 
-def case(request, pk):
-    return render(request, "base.html")
+def _assign_in_bulk(request, visible) -> HttpResponse:
+    if not request.user.has_perm("cases.assign_case"):
+        raise PermissionDenied
+    form = BulkAssignForm(request.POST, visible=visible)
+    if not form.is_valid():
+        messages.error(request, _first_error(form))
+        return redirect(request.get_full_path())
+    cases, to = form.cleaned_data["cases"], form.cleaned_data["to"]
+    with transaction.atomic():
+        for case in cases:
+            actions.assign(case=case, to=to, by=request.user)
+    text = ngettext("%(n)d case given to %(who)s.", "%(n)d cases given to %(who)s.", len(cases))
+    messages.success(request, text % {"n": len(cases), "who": to or _("nobody")})
+    return redirect(request.get_full_path())
 
 
-case_assign = case_note = case_move = case_close = case_reopen = case
+@may_see
+def case(request, pk: int):
+    found = get_object_or_404(casefile.cases_of(request.user), pk=pk)
+    return render(request, "cases/case.html", casefile.everything_about(found, request.user))
+
+
+@require_POST
+@may_change
+def case_assign(request, pk: int):
+    found = _case(request, pk)
+    # Whoever may not hand out work may still take it, or give back what is theirs.
+    if request.user.has_perm("cases.assign_case"):
+        people = investigators_of(found.consumer.zone)
+    else:
+        people = investigators_of(found.consumer.zone).filter(pk=request.user.pk)
+        if found.assignee_id not in {None, request.user.pk}:
+            raise PermissionDenied
+    form = AssignForm(request.POST, people=people)
+    if not form.is_valid():
+        return _refuse(request, found, form)
+    to = form.cleaned_data["to"]
+    actions.assign(case=found, to=to, by=request.user)
+    if to == request.user:
+        return _done(request, found, _("The case is yours."))
+    return _done(request, found, _("Given to %(who)s.") % {"who": to} if to else _("Given back to the queue."))
+
+
+@require_POST
+@may_change
+def case_note(request, pk: int):
+    found = _case(request, pk)
+    form = NoteForm(request.POST)
+    if not form.is_valid():
+        return _refuse(request, found, form)
+    actions.note(case=found, text=form.cleaned_data["text"], by=request.user)
+    return _done(request, found, _("Noted."))
+
+
+@require_POST
+@may_change
+def case_move(request, pk: int):
+    found = _case(request, pk)
+    form = MoveForm(request.POST)
+    if not form.is_valid():
+        return _refuse(request, found, form)
+    return _try(request, found, _("Moved."), lambda: actions.move(case=found, by=request.user, **form.cleaned_data))
+
+
+@require_POST
+@may_change
+def case_close(request, pk: int):
+    found = _case(request, pk)
+    form = CloseForm(request.POST)
+    if not form.is_valid():
+        return _refuse(request, found, form)
+    outcome = Outcome(form.cleaned_data["outcome"]).label
+    return _try(
+        request,
+        found,
+        _("Closed: %(outcome)s.") % {"outcome": outcome},
+        lambda: actions.close(case=found, by=request.user, **form.cleaned_data),
+        undo=reverse("case_reopen", args=[pk]),
+    )
+
+
+@require_POST
+@may_change
+def case_reopen(request, pk: int):
+    found = _case(request, pk)
+    return _try(request, found, _("Open again."), lambda: actions.reopen(case=found, by=request.user))
+
+
+def _case(request, pk: int) -> Case:
+    visible = Case.objects.visible_to(request.user).select_related("consumer__zone", "assignee")
+    return get_object_or_404(visible, pk=pk)
+
+
+def _done(request, case: Case, text: str, undo: str = "") -> HttpResponse:
+    # extra_tags carries where the message's Undo posts to (templates/_toasts.html).
+    messages.success(request, text, extra_tags=undo)
+    return redirect("case", case.pk)
+
+
+def _try(request, case: Case, text: str, action, undo: str = "") -> HttpResponse:
+    try:
+        action()
+    except workflow.MoveNotAllowed:
+        messages.error(request, _("Somebody else was quicker: the case has moved on. This is how it stands now."))
+        return redirect("case", case.pk)
+    return _done(request, case, text, undo)
+
+
+def _refuse(request, case: Case, form) -> HttpResponse:
+    messages.error(request, _first_error(form))
+    return redirect("case", case.pk)
+
+
+def _first_error(form) -> str:
+    name, errors = next(iter(form.errors.items()))
+    label = form.fields[name].label if name in form.fields else None
+    return f"{label}: {errors[0]}" if label else errors[0]

@@ -1,0 +1,188 @@
+"""Everything that speaks for or against a suspicion, gathered for the pages of a case and of a consumer."""
+
+import json
+from dataclasses import dataclass
+from datetime import date
+
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.urls import reverse
+
+from apps.accounts.models import User
+from apps.cases.filters import investigators_of
+from apps.cases.forms import AssignForm, CloseForm, NoteForm
+from apps.cases.models import Case
+from apps.detection import charts, reasons
+from apps.detection.models import RiskScore
+from apps.grid.models import Connection, Consumer, Installation, Supply
+from apps.inspections.models import Inspection
+from apps.readings.models import MeterEvent
+
+NEIGHBOURS_SHOWN = 12
+EVENTS_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Facts about a consumer, whoever asks for them."""
+
+    connection: Connection | None
+    neighbours: list[Consumer]  # worst first; each with `open_case`, the id of its open case
+    curve: charts.Curve | None
+    supplies: list[Supply]
+    installations: list[Installation]
+    events: list[MeterEvent]
+    inspections: list[Inspection]
+
+    @property
+    def neighbours_shown(self) -> list[Consumer]:
+        return self.neighbours[:NEIGHBOURS_SHOWN]
+
+    @property
+    def neighbours_left_out(self) -> int:
+        return len(self.neighbours) - len(self.neighbours_shown)
+
+
+def evidence(consumer: Consumer, user: User, onset: date | None) -> Evidence:
+    connection = Connection.objects.current().filter(consumer=consumer).select_related("transformer__feeder").first()
+    neighbours = neighbours_of(connection, user)
+    installations = list(consumer.installations.select_related("meter").order_by("-valid"))
+    return Evidence(
+        connection=connection,
+        neighbours=neighbours,
+        curve=charts.curve(consumer.pk, [neighbour.pk for neighbour in neighbours], onset),
+        supplies=list(consumer.supplies.select_related("contract").order_by("-valid")),
+        installations=installations,
+        events=list(MeterEvent.objects.filter(meter__in=[link.meter_id for link in installations])[:EVENTS_SHOWN]),
+        inspections=list(consumer.inspections.standing().select_related("by")),
+    )
+
+
+def neighbours_of(connection: Connection | None, user: User) -> list[Consumer]:
+    if connection is None:
+        return []
+    fed = Connection.objects.current().filter(transformer=connection.transformer_id)
+    open_case = Case.objects.not_closed().filter(consumer=OuterRef("pk")).values("pk")
+    return list(
+        Consumer.objects.visible_to(user)
+        .filter(pk__in=fed.values("consumer"))
+        .exclude(pk=connection.consumer_id)
+        .select_related("standing__score")
+        .annotate(open_case=Subquery(open_case))
+        .order_by("-standing__score__score", "number")
+    )
+
+
+def cases_of(user: User) -> QuerySet[Case]:
+    """Cases as their page needs them, each with its neighbours in the queue: `case_before` and `case_after`."""
+    queue = Case.objects.visible_to(user).not_closed()
+    earlier = Q(risk__gt=OuterRef("risk")) | Q(risk=OuterRef("risk"), pk__lt=OuterRef("pk"))
+    later = Q(risk__lt=OuterRef("risk")) | Q(risk=OuterRef("risk"), pk__gt=OuterRef("pk"))
+    return (
+        Case.objects.visible_to(user)
+        .select_related(
+            "consumer__zone", "consumer__standing__score", "score__run", "assignee", "inspection", "closed_by"
+        )
+        .annotate(
+            case_before=Subquery(queue.filter(earlier).order_by("risk", "-pk").values("pk")[:1]),
+            case_after=Subquery(queue.filter(later).order_by("-risk", "pk").values("pk")[:1]),
+        )
+    )
+
+
+def everything_about(case: Case, user: User) -> dict:
+    found = evidence(case.consumer, user, case.onset_on)
+    may_change = user.has_perm("cases.change_case")
+    may_assign = may_change and user.has_perm("cases.assign_case")
+    return {
+        "case": case,
+        "consumer": case.consumer,
+        "evidence": found,
+        "summary": reasons.summary(case.score),
+        "reasons": worded(case.score),
+        "newer": newer_score(case),
+        "history": case.history.select_related("by").order_by("-at", "-pk"),
+        "chart": chart(found, case.score),
+        "place": place(case.consumer, found),
+        "may_change": may_change,
+        "assign_form": AssignForm(
+            people=investigators_of(case.consumer.zone), initial={"to": case.assignee_id}, auto_id="assign_%s"
+        )
+        if may_assign
+        else None,
+        "close_form": CloseForm(auto_id="close_%s"),
+        "note_form": NoteForm(),
+    }
+
+
+def worded(score: RiskScore) -> list[dict]:
+    """Reasons as sentences, with the share of the suspicion that each explains."""
+    sentences = reasons.sentences(score.reasons)
+    return [{**reason, "sentence": text} for reason, text in zip(score.reasons, sentences, strict=True)]
+
+
+def newer_score(case: Case) -> RiskScore | None:
+    """What the models think by now, where that is another score than the one that opened the case."""
+    standing = getattr(case.consumer, "standing", None)
+    return standing.score if standing and standing.score_id != case.score_id else None
+
+
+def chart(found: Evidence, score: RiskScore | None) -> dict | None:
+    """What static/curve.js draws; days are ISO dates."""
+    if found.curve is None:
+        return None
+    marks = [
+        {"day": link.valid.lower.isoformat(), "text": str(link.contract), "sort": "contract"}
+        for link in found.supplies
+        if link.valid.lower and link.valid.lower > found.curve.first_day
+    ]
+    marks += [
+        {"day": link.valid.lower.isoformat(), "text": str(link.meter), "sort": "meter"}
+        for link in found.installations
+        if link.valid.lower and link.valid.lower > found.curve.first_day
+    ]
+    marks += [
+        {"day": event.at.date().isoformat(), "text": event.get_code_display(), "sort": "event"}
+        for event in found.events
+    ]
+    marks += [
+        {"day": visit.inspected_on.isoformat(), "text": visit.get_outcome_display(), "sort": "visit"}
+        for visit in found.inspections
+    ]
+    return {
+        **found.curve.for_page(),
+        "onset": score.onset_on.isoformat() if score and score.onset_on else None,
+        "spans": score.spans if score else [],
+        "marks": marks,
+    }
+
+
+def place(consumer: Consumer, found: Evidence) -> dict | None:
+    """What static/place.js draws, as GeoJSON; None while nobody knows the consumer's place."""
+    if consumer.place is None:
+        return None
+    transformer = found.connection.transformer if found.connection else None
+    return {
+        "zone": geojson(consumer.zone.area),
+        "feeder": geojson(transformer.feeder.path) if transformer else None,
+        "transformer": {"name": transformer.code, "at": geojson(transformer.place)} if transformer else None,
+        "consumer": {"name": consumer.number, "at": geojson(consumer.place)},
+        "neighbours": [
+            {
+                "name": neighbour.number,
+                "at": geojson(neighbour.place),
+                "level": level_of(neighbour),
+                "url": reverse("consumer", args=[neighbour.number]),
+            }
+            for neighbour in found.neighbours
+            if neighbour.place
+        ],
+    }
+
+
+def level_of(consumer: Consumer) -> str:
+    standing = getattr(consumer, "standing", None)
+    return standing.score.level if standing else "unscored"
+
+
+def geojson(shape) -> dict | None:
+    return json.loads(shape.geojson) if shape else None
