@@ -56,14 +56,13 @@ class Rules:
         spiked = _spiked_days(measures)
         zero_consumption, zeros = _nothing_registered(measures, empty, run)
         empty_home = _looks_empty(measures)
-        deviations = np.stack(
-            [(1 - 0.7 * empty_home) * _sudden_drop(measures), _hidden_part(measures), _capped_peaks(measures)]
-        )
+        doubt = 1 - 0.7 * empty_home
+        deviations = np.stack([doubt * _sudden_drop(measures), doubt * _hidden_part(measures), _capped_peaks(measures)])
         strength = {
             "sudden_spike": _spike(measures, spiked),
             "zero_consumption": zero_consumption,
             "odd_hours": _odd_hours(measures),
-            "gradual_decline": (1 - 0.7 * empty_home) * _decline(measures),
+            "gradual_decline": doubt * _decline(measures),
             "neighbourhood_deviation": deviations.max(0),
         }
         silent = ~measures.scorable
@@ -98,16 +97,17 @@ def _nothing_registered(measures: Measures, empty: np.ndarray, run: np.ndarray) 
 
 
 def _looks_empty(measures: Measures) -> np.ndarray:
-    """The peaks are gone while the floor of the day stayed; a thief who bypasses a phase takes from both."""
+    """The peaks are gone, the floor of the day stayed and hums on; a bypassed phase takes from both alike."""
     floor, peak = measures.feature("floor"), measures.feature("peak")
     runs_on = between(floor, -0.8, -0.3) * (1 - between(mean_where(measures.zero, measures.recent), 0.05, 0.3))
-    return between(-peak, 0.6, 1.2) * between(floor - peak, 0.5, 1.0) * runs_on
+    hums = between(-measures.feature("rough"), 0.1, 0.4)
+    return between(-peak, 0.6, 1.2) * between(floor - peak, 0.5, 1.0) * runs_on * hums
 
 
 def _decline(measures: Measures) -> np.ndarray:
     """Less and less against the neighbours, better told as a slope than as a step."""
     lasted = between(measures.last - measures.onset, 10, 28)
-    steady = measures.feature("ramp_strength") <= measures.feature("step_strength") + 0.05
+    steady = measures.feature("ramp_strength") <= measures.feature("step_strength")
     fallen = between(-measures.feature("ramp"), 0.35, 1.0) * between(-measures.feature("ramp_strength"), 1.8, 2.8)
     return fallen * lasted * between(-measures.feature("level_7"), 0.15, 0.5) * np.where(steady, 1, 0.7)
 

@@ -1,0 +1,96 @@
+import numpy as np
+import pytest
+
+from ml.findings import KINDS
+from ml.synthetic.city import generate_city
+
+
+def test_the_same_seed_gives_the_same_city(small_city):
+    again = generate_city(1, consumers=300, days=120)
+    assert np.array_equal(again.kwh, small_city.kwh, equal_nan=True)
+    assert again.consumers == small_city.consumers
+    assert not np.array_equal(generate_city(2, 300, 120).kwh[:300], small_city.kwh[:300], equal_nan=True)
+
+
+def test_shares_of_thieves_and_look_alikes_are_as_promised():
+    truth = generate_city(3, consumers=2000, days=60, interval_minutes=1440).truth
+    assert truth.steals.mean() == 0.05
+    assert (truth.look_alike != "").mean() == 0.15
+    assert set(truth.kind[truth.steals]) == set(KINDS)
+    assert not (truth.steals & truth.past_theft).any()
+
+
+def test_a_sum_meter_measures_its_consumers_and_a_technical_loss(small_city):
+    honest = ~(small_city.truth.steals | small_city.truth.past_theft)
+    window = small_city.window()
+    for group in range(len(small_city.transformers)):
+        rows = window.peer_group == group
+        if honest[rows].all():
+            there = ~np.isnan(window.kwh[rows]).any(0)
+            ratio = small_city.transformer_kwh[group][there].sum() / window.kwh[rows][:, there].sum()
+            assert 1.025 < ratio < 1.055
+
+
+def test_readings_are_whole_watt_hours_and_a_few_are_missing_for_everybody(small_city):
+    kwh = small_city.window().kwh
+    missing = np.isnan(kwh).mean(axis=(1, 2))
+    steals = small_city.truth.steals
+    assert 0.005 < missing.mean() < 0.02
+    assert missing[steals].mean() == pytest.approx(missing[~steals].mean(), abs=0.006)
+    assert np.nanmax(abs(kwh * 1000 - np.round(kwh * 1000))) < 0.01
+    assert np.nanmin(kwh) >= 0
+
+
+def test_zones_tile_the_box_and_hold_their_consumers(small_city):
+    def area(ring):
+        x, y = np.array(ring).T
+        return 0.5 * (x[:-1] * y[1:] - x[1:] * y[:-1]).sum()
+
+    areas = [area(zone.ring) for zone in small_city.zones]
+    assert min(areas) > 0  # counter-clockwise
+    assert sum(areas) == pytest.approx((1.62 - 1.48) * (53.09 - 53.02), rel=1e-3)
+    assert {"North", "South"} <= {zone.name for zone in small_city.zones}
+    for consumer in small_city.consumers:
+        assert is_inside(small_city.zones[consumer.zone].ring, consumer.place)
+
+
+def is_inside(ring, place):
+    (x0, y0), (x1, y1) = np.array(ring[:-1]).T, np.array(ring[1:]).T
+    return ((x1 - x0) * (place[1] - y0) - (y1 - y0) * (place[0] - x0) >= 0).all()
+
+
+def test_a_replaced_meter_takes_over_where_the_first_one_ends():
+    city = generate_city(2, consumers=300, days=60)
+    second = city.meters[300]
+    first = city.meters[second.consumer]
+    assert first.until_day == second.from_day
+    row = city.window().kwh[second.consumer]
+    day = (np.datetime64(second.from_day) - city.first_day).astype(int)
+    assert np.array_equal(row[day:], city.kwh[300, day:], equal_nan=True)
+    assert np.array_equal(row[:day], city.kwh[second.consumer, :day], equal_nan=True)
+
+
+def test_what_crews_found_agrees_with_the_truth():
+    city = generate_city(2, consumers=2000, days=120, interval_minutes=1440)
+    finds = {"bypass", "meter_tampering", "illegal_connection", "meter_fault"}
+    found = {visit.consumer for visit in city.inspections if visit.outcome in finds}
+    assert 90 < len(city.inspections) < 150
+    assert found == set(np.flatnonzero(city.truth.past_theft))
+
+
+def test_moving_out_mostly_ends_the_contract():
+    city = generate_city(2, consumers=2000, days=120, interval_minutes=1440)
+    left = city.truth.look_alike == "move_out"
+    assert not city.contract_active[left, -1].all()
+    assert city.contract_active[~left, -1].all()
+
+
+def test_a_city_of_one_and_quarter_hours_can_be_built():
+    city = generate_city(5, consumers=1, days=60, interval_minutes=15)
+    assert city.kwh.shape[1:] == (60, 96)
+    assert city.transformer_kwh.shape == (1, 60, 96)
+
+
+def test_a_city_needs_sixty_days():
+    with pytest.raises(ValueError, match="60 days"):
+        generate_city(1, days=30)
