@@ -1,0 +1,78 @@
+"""Every format that readings come in. A new one is a new file here and a line in FORMATS."""
+
+from pathlib import Path
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from apps.readings.importers.base import FileFault, Format
+from apps.readings.importers.csv_tables import CsvTable
+from apps.readings.importers.long import Long
+from apps.readings.importers.parquet_tables import MAGIC, ParquetTable
+from apps.readings.importers.tables import TableFormat
+from apps.readings.importers.wide_days import WideDays
+from apps.readings.importers.wide_times import WideTimes
+
+# Asked in this order; the first that recognises the content reads it.
+FORMATS: list[Format] = [
+    TableFormat("parquet_long", gettext_lazy("Parquet, one reading a row"), MAGIC, ParquetTable, Long()),
+    TableFormat("parquet_days", gettext_lazy("Parquet, a row per meter"), MAGIC, ParquetTable, WideDays()),
+    TableFormat("parquet_wide", gettext_lazy("Parquet, a row per time"), MAGIC, ParquetTable, WideTimes()),
+    TableFormat("csv_long", gettext_lazy("CSV, one reading a row"), b"", CsvTable, Long()),
+    TableFormat("csv_days", gettext_lazy("CSV, a row per meter"), b"", CsvTable, WideDays()),
+    TableFormat("csv_wide", gettext_lazy("CSV, a row per time"), b"", CsvTable, WideTimes()),
+]
+BY_NAME = {format.name: format for format in FORMATS}
+
+# Not ours, but often sent under the name .csv: saying what it is spares a call.
+STRANGERS = {
+    b"\x89PNG": gettext_lazy("a PNG picture"),
+    b"\xff\xd8\xff": gettext_lazy("a JPEG picture"),
+    b"%PDF": gettext_lazy("a PDF document"),
+    b"PK\x03\x04": gettext_lazy("an Excel workbook or a zip archive"),
+    b"\xd0\xcf\x11\xe0": gettext_lazy("an old Excel or Word file"),
+    b"\x1f\x8b": gettext_lazy("a gzip archive"),
+    b"\x28\xb5\x2f\xfd": gettext_lazy("a zstd archive"),
+    b"SQLite format 3": gettext_lazy("an SQLite database"),
+    b"<?xml": gettext_lazy("an XML document"),
+    b"<!DOCTYPE": gettext_lazy("a web page"),
+    b"<html": gettext_lazy("a web page"),
+    b"{": gettext_lazy("a JSON document"),
+    b"[": gettext_lazy("a JSON document"),
+}
+HEAD_BYTES = 4096
+
+
+def recognise(path: Path) -> Format:
+    """The format of a file, from its content. Raises FileFault that says what it is instead, or what is missing."""
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    if not head.strip():
+        raise FileFault(_("The file is empty. Send the export again."))
+    for magic, what in STRANGERS.items():
+        if head.lstrip(b"\xef\xbb\xbf \r\n").startswith(magic):
+            raise FileFault(
+                _("This is %(what)s, whatever its name says. Export the readings as CSV or Parquet.") % {"what": what}
+            )
+    for format_ in FORMATS:
+        if format_.recognises(path, head):
+            return format_
+    raise FileFault(_wrong_columns(ParquetTable(path) if head.startswith(MAGIC) else CsvTable(path)))
+
+
+def _wrong_columns(table: CsvTable | ParquetTable) -> str:
+    meter, time, value = Long().columns(table)
+    missing = [
+        what
+        for what, column in (
+            (_("the meter (such as meter_id)"), meter),
+            (_("the time (such as timestamp)"), time),
+            (_("the reading (such as kwh)"), value),
+        )
+        if column is None
+    ]
+    found = ", ".join(name or "?" for name in table.columns[:12]) + (", …" if len(table.columns) > 12 else "")
+    return _(
+        "No column names %(missing)s. The first line with text has these columns: %(found)s. Send meter, timestamp and"
+        " kwh; or a row per time with a column per meter; or a row per meter with a column per day."
+    ) % {"missing": ", ".join(missing), "found": found}

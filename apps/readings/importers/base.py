@@ -1,0 +1,74 @@
+"""What every importer works with. An importer only parses: what stamps and values mean is decided in `validation`."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+TEXT_LENGTH = 200  # of what is kept of a rejected line
+
+
+class FileFault(Exception):
+    """The file as a whole cannot be read. The message tells a person what, where, and what to do."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some readings of a file in file order, one array element each; nothing is checked yet but the spelling."""
+
+    meters: np.ndarray  # (N,) int32, positions in Reading.names
+    minutes: np.ndarray  # (N,) int32, since 1970; UTC where the file says its zone, else as the meter's clock showed it
+    values: np.ndarray  # (N,) float64, in the file's unit; NaN = nothing was sent
+    lines: np.ndarray  # (N,) int32, line of the file, or row of a file without lines; the first is 1
+
+
+@dataclass
+class Rejects:
+    """Lines that are not taken, with the reason. All are counted; as many as `limit` are kept for a person to see."""
+
+    limit: int
+    count: int = 0
+    kept: list[tuple[int, str, str]] = field(default_factory=list)  # line, reason, content
+
+    def add(self, lines: np.ndarray, reason: str, text: Callable[[int], str]) -> None:
+        """`text(i)` gives the content of lines[i]; it is asked only for what is kept."""
+        room = self.limit - len(self.kept)
+        self.kept += [(int(line), reason, text(i)[:TEXT_LENGTH]) for i, line in enumerate(lines[:room])]
+        self.count += len(lines)
+
+
+@dataclass
+class Reading:
+    """What is common to all blocks while one file is read."""
+
+    rejects: Rejects
+    names: list[str] = field(default_factory=list)  # of meters, as the file spells them
+    zoned: bool | None = None  # do stamps carry their own zone; None until the first stamp is seen
+    dates_only: bool = True  # no stamp so far had a time of day
+    fraction: float = 0.0  # how much of the file is read
+    _positions: dict[str, int] = field(default_factory=dict)
+
+    def positions(self, names: Sequence[str | None]) -> np.ndarray:
+        """(N,) int32 positions of meters by name; -1 where there is no name."""
+        return np.array([self._position(name) for name in names], dtype=np.int32)
+
+    def _position(self, name: str | None) -> int:
+        name = (name or "").strip()
+        if not name:
+            return -1
+        position = self._positions.setdefault(name, len(self.names))
+        if position == len(self.names):
+            self.names.append(name)
+        return position
+
+
+class Format(Protocol):
+    name: str
+    label: str
+
+    def recognises(self, path: Path, head: bytes) -> bool:
+        """From the content alone. Raises FileFault where the file is of this format but broken."""
+
+    def blocks(self, path: Path, reading: Reading) -> Iterator[Block]: ...

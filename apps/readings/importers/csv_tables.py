@@ -1,0 +1,141 @@
+"""Delimited text as a table: delimiter, encoding and header are found out, the rest streams through Arrow."""
+
+import csv
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from django.utils.translation import gettext as _
+from pyarrow import csv as arrow_csv
+
+from apps.readings.importers import texts
+from apps.readings.importers.base import FileFault, Reading
+from apps.readings.importers.tables import Batch
+
+BLOCK_BYTES = 8 * 1024**2
+HEAD_BYTES = 256 * 1024
+DELIMITERS = ",;\t|"
+SAMPLE_LINES = 50
+
+
+class CsvTable:
+    """A CSV file: its columns, a few of its rows, and all of it in batches."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+        self.encoding = encoding_of(head)
+        lines = head.decode(self.encoding, errors="ignore").splitlines()
+        if len(head) == HEAD_BYTES and len(lines) > 1:
+            lines.pop()  # cut off in the middle
+        self.header_line = next((number for number, line in enumerate(lines, 1) if line.strip(" \t\r,;|")), 0)
+        if not self.header_line:
+            raise FileFault(_("The file has no line with text in it. Send the export again."))
+        body = lines[self.header_line : self.header_line + SAMPLE_LINES]
+        header = lines[self.header_line - 1]
+        self.delimiter = delimiter_of(header, body)
+        self.columns = [name.strip().lstrip("\ufeff") for name in self._cells(header)]
+        self.sample = [self._cells(line) for line in body if line.strip()]
+        # A comma that does not part columns and stands between digits parts decimals.
+        self.decimal_comma = self.delimiter != "," and any("," in cell for row in self.sample for cell in row)
+
+    def _cells(self, line: str) -> list[str]:
+        return next(csv.reader([line], delimiter=self.delimiter), [])
+
+    def sample_column(self, index: int) -> pa.Array:
+        return pa.array([row[index] if index < len(row) else None for row in self.sample], pa.string())
+
+    def batches(self, reading: Reading, repeated: list[int], others: list[int]) -> Iterator[Batch]:
+        """Columns as text. `repeated` are few different texts again and again, and come as dictionaries."""
+        wanted = [*repeated, *others]
+        skipped: list[int] = []
+        rows = 0
+        with pa.OSFile(str(self.path)) as file:
+            for batch in self._open(file, repeated, wanted, skipped, reading):
+                reading.fraction = min(file.tell() / max(file.size(), 1), 1.0)
+                lines = self._lines(rows, len(batch), skipped)
+                rows += len(batch)
+                yield Batch({index: batch.column(place) for place, index in enumerate(wanted)}, lines)
+        if not rows:
+            raise FileFault(
+                _("Line %(line)d names the columns, but no line with readings follows. Send the export again.")
+                % {"line": self.header_line}
+            )
+
+    def _open(
+        self, file: pa.NativeFile, repeated: list[int], wanted: list[int], skipped: list[int], reading: Reading
+    ) -> Iterator[pa.RecordBatch]:
+        names = [f"c{index}" for index in range(len(self.columns))]
+
+        def skip(row: arrow_csv.InvalidRow) -> str:
+            skipped.append(row.number)
+            reason = _("%(expected)d columns expected, %(found)d found") % {
+                "expected": row.expected_columns,
+                "found": row.actual_columns,
+            }
+            reading.rejects.add(np.array([row.number]), reason, lambda _i: row.text)
+            return "skip"
+
+        text_types = {f"c{index}": pa.string() for index in wanted}
+        text_types |= {f"c{index}": pa.dictionary(pa.int32(), pa.string()) for index in repeated}
+        try:
+            yield from arrow_csv.open_csv(
+                file,
+                # One thread: only then does a skipped row tell its number.
+                arrow_csv.ReadOptions(
+                    use_threads=False,
+                    block_size=BLOCK_BYTES,
+                    skip_rows=self.header_line,
+                    column_names=names,
+                    encoding=self.encoding,
+                ),
+                # An empty line comes as a row of nulls, so that rows still count as lines.
+                arrow_csv.ParseOptions(
+                    delimiter=self.delimiter, invalid_row_handler=skip, ignore_empty_lines=len(names) == 1
+                ),
+                arrow_csv.ConvertOptions(
+                    column_types=text_types,
+                    include_columns=[f"c{index}" for index in wanted],
+                    null_values=texts.MISSING,
+                    strings_can_be_null=True,
+                ),
+            )
+        except pa.ArrowInvalid as error:
+            raise FileFault(
+                _("The file cannot be read as delimited text (%(error)s). Check its end, its quotes and its encoding.")
+                % {"error": str(error)[:200]}
+            ) from None
+
+    def _lines(self, rows_before: int, rows: int, skipped: list[int]) -> np.ndarray:
+        """Line numbers of rows in a file of which some lines were skipped."""
+        row = np.arange(rows_before, rows_before + rows)
+        ahead = np.array(skipped) - (self.header_line + 1) - np.arange(len(skipped))  # rows before each skipped line
+        return (row + self.header_line + 1 + np.searchsorted(ahead, row, side="right")).astype(np.int32)
+
+
+def encoding_of(head: bytes) -> str:
+    if head[:2] in {b"\xff\xfe", b"\xfe\xff"}:
+        return "utf-16"
+    if b"\0" in head:
+        raise FileFault(
+            _("This is a binary file (byte %(byte)d is zero), not text. Export the readings as CSV or Parquet.")
+            % {"byte": head.index(b"\0") + 1}
+        )
+    try:
+        head[: head.rfind(b"\n") + 1].decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return "latin-1"
+    return "utf-8"
+
+
+def delimiter_of(header: str, body: list[str]) -> str:
+    """The one that parts the header into most columns and the lines below into as many."""
+
+    def agreement(delimiter: str) -> tuple[int, int]:
+        columns = header.count(delimiter)
+        return (Counter(line.count(delimiter) for line in body)[columns] if columns else 0, columns)
+
+    return max(DELIMITERS, key=agreement)

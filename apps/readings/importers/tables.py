@@ -1,0 +1,50 @@
+"""Formats that are a table: a container (delimited text, Parquet) and a shape (long, rows of times, rows of meters)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from apps.readings.importers.base import Block, Reading
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some rows of a table."""
+
+    columns: dict[int, pa.Array]  # by position in the table; each (R,)
+    lines: np.ndarray  # (R,) int32
+
+
+class Table(Protocol):
+    columns: list[str]
+    decimal_comma: bool
+
+    def sample_column(self, index: int) -> pa.Array:
+        """The first few values."""
+
+    def batches(self, reading: Reading, repeated: list[int], others: list[int]) -> Iterator[Batch]: ...
+
+
+class Shape(Protocol):
+    def fits(self, table: Table) -> bool: ...
+
+    def blocks(self, table: Table, reading: Reading) -> Iterator[Block]: ...
+
+
+@dataclass(frozen=True)
+class TableFormat:
+    name: str
+    label: str
+    magic: bytes  # how the container's files begin
+    open: type
+    shape: Shape
+
+    def recognises(self, path: Path, head: bytes) -> bool:
+        return head.startswith(self.magic) and self.shape.fits(self.open(path))
+
+    def blocks(self, path: Path, reading: Reading) -> Iterator[Block]:
+        return self.shape.blocks(self.open(path), reading)

@@ -1,0 +1,99 @@
+"""Rows are times, columns are meters."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from django.utils.translation import gettext as _
+
+from apps.readings.importers import stamping, texts
+from apps.readings.importers.base import Block, Reading
+from apps.readings.importers.long import find
+from apps.readings.importers.tables import Batch, Table
+
+
+class WideTimes:
+    def time_column(self, table: Table) -> int | None:
+        named = find(table, texts.TIME)
+        if named is not None:
+            return named
+        return 0 if looks_like_stamps(table.sample_column(0)) else None
+
+    def fits(self, table: Table) -> bool:
+        time = self.time_column(table)
+        names = {texts.word(name) for index, name in enumerate(table.columns) if index != time}
+        # A column called "meter" or "kwh" is half of a long file, and no meter of that name.
+        return time is not None and bool(names) and not names & (texts.METER | texts.VALUE | texts.TIME)
+
+    def value_name(self, table: Table) -> str:
+        return ""
+
+    def blocks(self, table: Table, reading: Reading) -> Iterator[Block]:
+        time = self.time_column(table)
+        meters = [index for index in range(len(table.columns)) if index != time]
+        names = [table.columns[index] for index in meters]
+        positions = reading.positions(names)
+        month_first = texts.is_month_first(pc.cast(table.sample_column(time), pa.string()).to_pylist())
+        for batch in table.batches(reading, [time], meters):
+            yield self._block(batch, time, meters, names, positions, month_first, table.decimal_comma, reading)
+
+    def _block(
+        self,
+        batch: Batch,
+        time: int,
+        meters: list[int],
+        names: list[str],
+        positions: np.ndarray,
+        month_first: bool,
+        comma: bool,
+        reading: Reading,
+    ) -> Block:
+        stamps = texts.stamps_of(batch.columns[time], month_first)
+        values = matrix(batch, meters, names, comma, reading)  # (M, R)
+        empty = pc.is_null(batch.columns[time]).to_numpy(zero_copy_only=False)
+        if empty.any():
+            empty &= np.isnan(values).all(axis=0)
+        stampable = np.flatnonzero(~empty)
+        good = np.zeros(len(batch.lines), dtype=bool)
+        good[stampable] = stamping.check(
+            stamps.take(stampable),
+            batch.lines[stampable],
+            lambda i: str(batch.columns[time][stampable[i]].as_py()),
+            reading,
+        )
+        named = positions >= 0
+        if not good.all() or not named.all():
+            values = values[np.ix_(named, good)]
+        rows = int(good.sum())
+        return Block(
+            np.repeat(positions[named], rows),
+            np.tile(stamps.minutes[good], int(named.sum())),
+            values.ravel(),
+            np.tile(batch.lines[good], int(named.sum())),
+        )
+
+
+def matrix(batch: Batch, columns: list[int], names: list[str], comma: bool, reading: Reading) -> np.ndarray:
+    """(columns, rows) float64; text among the numbers is rejected with its line and column."""
+    values = np.empty((len(columns), len(batch.lines)))
+    for place, index in enumerate(columns):
+        cells = batch.columns[index]
+        values[place], not_numbers = texts.numbers_of(cells, comma)
+        rows = np.flatnonzero(not_numbers)
+        if len(rows):
+            reading.rejects.add(
+                batch.lines[rows],
+                _("not a number"),
+                lambda i, rows=rows, cells=cells, name=names[place]: f"{name}: {cells[rows[i]].as_py()}",
+            )
+    return values
+
+
+def looks_like_stamps(column: pa.Array) -> bool:
+    if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
+        return True
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        return False
+    filled = column.drop_null()
+    return len(filled) > 0 and bool(texts.stamps_of(filled).valid.mean() > 0.5)
