@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from datetime import date
 
+from django.conf import settings
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.urls import reverse
 
@@ -100,6 +101,9 @@ def everything_about(case: Case, user: User) -> dict:
         "summary": reasons.summary(case.score),
         "reasons": worded(case.score),
         "newer": newer_score(case),
+        "usual": found.curve and found.curve.usual_days(case.onset_on),
+        "currency": settings.CURRENCY,
+        "tiles": settings.MAP_TILES_URL,
         "history": case.history.select_related("by").order_by("-at", "-pk"),
         "chart": chart(found, case.score),
         "place": place(case.consumer, found),
@@ -166,6 +170,7 @@ def place(consumer: Consumer, found: Evidence) -> dict | None:
         "feeder": geojson(transformer.feeder.path) if transformer else None,
         "transformer": {"name": transformer.code, "at": geojson(transformer.place)} if transformer else None,
         "consumer": {"name": consumer.number, "at": geojson(consumer.place)},
+        "at_words": f"{consumer.place.x:.6f},{consumer.place.y:.6f}",
         "neighbours": [
             {
                 "name": neighbour.number,

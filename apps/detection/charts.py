@@ -27,6 +27,14 @@ class Curve:
     def last_day(self) -> date:
         return self.first_day + timedelta(days=len(self.daily) - 1)
 
+    def usual_days(self, onset: date | None) -> tuple[float, float] | None:
+        """Median kWh a day before and since the onset; None where one of them is not known."""
+        since = (onset - self.first_day).days if onset else 0
+        if not 0 < since < len(self.daily):
+            return None
+        before, after = _median(self.daily[np.newaxis, :since])[0], _median(self.daily[np.newaxis, since:])[0]
+        return (float(before), float(after)) if np.isfinite(before + after) else None
+
     def for_page(self) -> dict:
         """As json_script takes it."""
         return {

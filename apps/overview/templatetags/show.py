@@ -8,8 +8,11 @@ from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
+from apps.cases.models import Case, CaseEvent
 from apps.detection.models import Kind, RiskLevel
+from apps.inspections.models import Outcome
 
 register = template.Library()
 NOTHING = "–"
@@ -26,6 +29,19 @@ def level(value: str):
 @register.filter
 def kind_word(value: str) -> str:
     return Kind(value).label if value in Kind.values else NOTHING
+
+
+# Names that ml/config.yaml gives to the parts of the ensemble; a part that is new shows its own name.
+PARTS = {
+    "rules": gettext_lazy("rules for the five kinds"),
+    "level_change": gettext_lazy("change of level"),
+    "isolation_forest": gettext_lazy("isolation forest"),
+}
+
+
+@register.filter
+def part_word(name: str) -> str:
+    return PARTS.get(name) or name.replace("_", " ")
 
 
 @register.filter
@@ -68,7 +84,7 @@ def ago(value: datetime | date | None) -> str:
 
 def _short(seconds: float) -> str:
     if seconds < 60:
-        return _("now")
+        return _("<1 min")
     for size, limit, unit in _STEPS:
         if seconds < limit:
             return _UNITS[unit]() % {"n": seconds // size}
@@ -95,3 +111,29 @@ def with_query(context, **changes) -> str:
         else:
             query[key] = value
     return f"?{query.urlencode()}"
+
+
+@register.simple_tag
+def valid_words(valid) -> str:
+    """The days of a link: a range without its end is still running."""
+    first, end = (formats.date_format(day, "j M Y") if day else "" for day in (valid.lower, valid.upper))
+    if end:
+        return _("%(from)s to %(to)s") % {"from": first or "…", "to": end}
+    return _("since %(from)s") % {"from": first} if first else ""
+
+
+@register.simple_tag
+def history_line(event: CaseEvent) -> str:
+    """What happened, as the end of a sentence that begins with who did it."""
+    detail, verb = event.detail, CaseEvent.Verb
+    if event.verb == verb.ASSIGNED:
+        return _("gave the case to %(to)s") % {"to": detail["to"]} if detail.get("to") else _("gave the case back")
+    if event.verb == verb.MOVED:
+        return _("moved it to: %(status)s") % {"status": Case.Status(detail["to"]).label}
+    if event.verb == verb.CLOSED:
+        return _("closed it: %(outcome)s") % {"outcome": Outcome(detail["outcome"]).label}
+    return {
+        verb.OPENED: _("opened the case"),
+        verb.NOTED: _("wrote"),
+        verb.REOPENED: _("took the closing back"),
+    }[event.verb]

@@ -1,0 +1,138 @@
+// The load profile and, on the same days below it, the hours of the day: one time axis, so a change lines up in both.
+(() => {
+  const element = document.getElementById("curve");
+  if (!element || !window.echarts) return;
+  const data = JSON.parse(document.getElementById("curve-data").textContent);
+  const words = JSON.parse(element.dataset.words);
+  // The pages write "16 Sep", not "Sep 16".
+  const language = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang;
+  const first = new Date(`${data.first_day}T00:00:00Z`);
+  const dayOf = (index) => new Date(first.getTime() + index * 86400000);
+  const indexOf = (iso) => Math.round((new Date(`${iso}T00:00:00Z`) - first) / 86400000);
+  const worded = new Intl.DateTimeFormat(language, { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
+  const short = new Intl.DateTimeFormat(language, { day: "numeric", month: "short", timeZone: "UTC" });
+  const count = data.daily.length;
+  const days = data.daily.map((_, index) => index);
+  const chart = echarts.init(element, null, { renderer: "canvas" });
+  let mode = "days";
+
+  function gaps() {
+    const runs = [];
+    data.daily.forEach((value, index) => {
+      if (value !== null) return;
+      const last = runs.at(-1);
+      if (last && last[1] === index - 1) last[1] = index;
+      else runs.push([index, index]);
+    });
+    return runs;
+  }
+  const kwh = (value) => `${value.toLocaleString(language, { maximumFractionDigits: 1 })} kWh`;
+
+  function heat() {
+    const cells = [];
+    data.hourly.forEach((hours, day) => hours.forEach((value, hour) => { if (value !== null) cells.push([day, hour, value]); }));
+    const sorted = cells.map((cell) => cell[2]).sort((a, b) => a - b);
+    return { cells, top: sorted[Math.floor(0.98 * (sorted.length - 1))] || 1 };
+  }
+  const heatmap = data.hourly ? heat() : null;
+
+  function option() {
+    const c = ntl.colour;
+    const dark = document.documentElement.dataset.bsTheme === "dark";
+    const hours = mode === "hours";
+    const scale = hours ? 24 : 1;
+    const values = hours ? data.hourly.flat() : data.daily;
+    const axisText = { color: c("dim"), fontSize: 11 };
+    const label = { ...axisText, formatter: (index) => short.format(dayOf(Math.floor(index / scale))), hideOverlap: true };
+    const heatLabel = { ...axisText, formatter: (index) => short.format(dayOf(+index)), hideOverlap: true };
+    const onset = data.onset === null ? -1 : indexOf(data.onset);
+    // [first day, last day, colour, whether it covers the height or only underlines]
+    const bands = gaps().map(([from, to]) => [from, to, c("line", 0.9), true]);
+    if (onset >= 0 && onset < count) bands.unshift([onset, count - 1, c("high", 0.1), true]);
+    for (const span of data.spans) bands.push([Math.max(0, indexOf(span.first_day)), Math.min(count - 1, indexOf(span.last_day)), c("critical"), false]);
+    const onsetLine = onset >= 0 && onset < count
+      ? { silent: true, symbol: "none", lineStyle: { color: c("high"), width: 1.5, type: "solid" },
+          label: { formatter: `${words.onset} ${short.format(dayOf(onset))}`, color: c("ink"), fontSize: 11, position: "end", distance: 4 }, data: [{ xAxis: onset * scale }] }
+      : undefined;
+    const top = Math.max(...values.filter((value) => value !== null), ...(data.band && !hours ? data.band[2].map((v) => v || 0) : [0]));
+    const series = [{
+      name: words.own, type: hours ? "line" : "bar", data: values, xAxisIndex: 0, yAxisIndex: 0, barCategoryGap: count > 120 ? "10%" : "25%",
+      itemStyle: { color: c("accent") }, lineStyle: { width: 1, color: c("accent") }, symbol: "none", sampling: hours ? "minmax" : undefined,
+      markLine: onsetLine, z: 2,
+    }];
+    if (data.band && !hours) {
+      const [low, middle, high] = data.band;
+      const line = { type: "line", symbol: "none", lineStyle: { width: 0 }, xAxisIndex: 0, yAxisIndex: 0, silent: true, stack: "band", z: 3 };
+      series.push({ ...line, name: "low", data: low });
+      series.push({ ...line, name: "band", data: high.map((value, index) => (value === null ? null : value - low[index])), areaStyle: { color: c("ink", dark ? 0.22 : 0.16) } });
+      series.push({ ...line, name: words.median, stack: undefined, data: middle, lineStyle: { width: 1, color: c("ink", 0.55) }, z: 4 });
+    }
+    series.push({
+      type: "custom", name: "bands", xAxisIndex: 0, yAxisIndex: 0, silent: true, z: 1, encode: { x: [0, 1] },
+      data: bands.map(([from, to], index) => [from * scale, (to + 1) * scale - 1, index]),
+      renderItem(params, api) {
+        const [, , colour, whole] = bands[api.value(2)];
+        const { x: left, y, width, height } = params.coordSys;
+        const half = api.size([1, 0])[0] / 2;
+        const x = Math.max(left, api.coord([api.value(0), 0])[0] - half);
+        const right = Math.min(left + width, api.coord([api.value(1), 0])[0] + half);
+        // Room is left for the underline between the two charts, so that it covers no reading.
+        return right > x && { type: "rect", style: { fill: colour },
+          shape: whole ? { x, y, width: right - x, height } : { x, y: y + height + 1, width: right - x, height: 3 } };
+      },
+    });
+    const shapes = { contract: "rect", meter: "roundRect", event: "triangle", visit: "diamond" };
+    series.push({
+      type: "scatter", name: "marks", xAxisIndex: 0, yAxisIndex: 0, z: 6, symbolSize: 9, itemStyle: { color: c("ink"), borderColor: c("panel"), borderWidth: 1 },
+      data: data.marks.map((mark) => ({ value: [indexOf(mark.day) * scale, top * 1.06], symbol: shapes[mark.sort], text: `${worded.format(dayOf(indexOf(mark.day)))}: ${mark.text}` }))
+        .filter((mark) => mark.value[0] >= 0 && mark.value[0] < count * scale),
+    });
+    const axis = { type: "category", axisTick: { show: false }, axisLine: { lineStyle: { color: c("line-strong") } } };
+    const grids = [{ left: 44, right: 14, top: 22, height: heatmap ? "42%" : undefined, bottom: heatmap ? undefined : 58 }];
+    const xs = [{ ...axis, gridIndex: 0, data: hours ? values.map((_, index) => index) : days, axisLabel: { ...label, show: !heatmap, margin: 10 } }];
+    const ys = [{ gridIndex: 0, min: 0, max: Math.ceil(top * 1.1 * 10) / 10 || 1, splitNumber: 3, axisLabel: { ...axisText, showMaxLabel: false }, splitLine: { lineStyle: { color: c("line") } },
+      name: hours ? "kWh / h" : "kWh / d", nameTextStyle: { ...axisText, align: "right" }, nameGap: 8 }];
+    if (heatmap) {
+      grids.push({ left: 44, right: 14, top: "51%", bottom: 58 });
+      xs.push({ ...axis, gridIndex: 1, data: days, axisLabel: heatLabel, position: "bottom" });
+      ys.push({ type: "category", gridIndex: 1, inverse: true, data: [...Array(24).keys()], axisTick: { show: false }, axisLine: { show: false },
+        axisLabel: { ...axisText, interval: 5, formatter: (hour) => `${String(hour).padStart(2, "0")}:00` } });
+      series.push({ type: "heatmap", name: "heat", xAxisIndex: 1, yAxisIndex: 1, data: heatmap.cells, progressive: 0, animation: false,
+        markLine: onsetLine && { ...onsetLine, label: { show: false } } });
+    }
+    return {
+      animation: false, grid: grids, xAxis: xs, yAxis: ys, series, textStyle: { fontFamily: "inherit" },
+      aria: { enabled: false },
+      visualMap: heatmap ? { show: false, seriesIndex: series.length - 1, dimension: 2, min: 0, max: heatmap.top, inRange: { color: dark
+        ? ["#233140", "#234c73", "#2f75b5", "#86bdf0", "#eaf4ff"] : ["#e4eaf1", "#b9d0ea", "#6fa3d8", "#2467ad", "#0d2f57"] } } : undefined,
+      dataZoom: [
+        { type: "inside", xAxisIndex: xs.map((_, index) => index), zoomOnMouseWheel: "ctrl", moveOnMouseWheel: false },
+        { type: "slider", xAxisIndex: xs.map((_, index) => index), bottom: 8, height: 18, showDataShadow: false, brushSelect: false, borderColor: c("line"),
+          fillerColor: c("accent", 0.12), handleStyle: { color: c("panel"), borderColor: c("dim") }, moveHandleSize: 0, textStyle: { color: c("dim"), fontSize: 10 },
+          labelFormatter: (index) => short.format(dayOf(Math.floor(index / scale))) },
+      ],
+      tooltip: {
+        trigger: "item", confine: true, backgroundColor: c("raised"), borderColor: c("line-strong"), textStyle: { color: c("ink"), fontSize: 12 }, padding: [4, 8],
+        formatter(point) {
+          if (point.seriesName === "marks") return echarts.format.encodeHTML(point.data.text);
+          if (point.seriesName === "heat") return `${worded.format(dayOf(point.value[0]))}, ${point.value[1]}:00<br><b>${kwh(point.value[2])}</b>`;
+          const day = Math.floor(point.dataIndex / scale);
+          const time = hours ? `, ${point.dataIndex % 24}:00` : "";
+          const median = data.band && !hours && data.band[1][day] !== null ? `<br>${words.median} ${kwh(data.band[1][day])}` : "";
+          return point.value === null ? "" : `${worded.format(dayOf(day))}${time}<br><b>${kwh(point.value)}</b>${median}`;
+        },
+      },
+    };
+  }
+
+  chart.setOption(option());
+  document.addEventListener("theme:changed", () => chart.setOption(option(), true));
+  new ResizeObserver(() => chart.resize()).observe(element);
+  document.querySelectorAll("[data-curve]").forEach((button) => button.addEventListener("click", () => {
+    mode = button.dataset.curve;
+    document.querySelectorAll("[data-curve]").forEach((one) => one.setAttribute("aria-pressed", String(one === button)));
+    const zoom = chart.getOption().dataZoom[0];
+    chart.setOption(option(), true);
+    chart.dispatchAction({ type: "dataZoom", dataZoomIndex: 0, start: zoom.start, end: zoom.end });
+  }));
+})();
