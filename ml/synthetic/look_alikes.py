@@ -1,6 +1,6 @@
 """Honest changes that look like theft: `change(true, rng, usual, climate, kwh_of_another) -> true`.
 
-Arrays are (days, slots) kWh from the onset to the end of the window; `climate` covers the same days.
+Arrays are (days, slots) kWh of civil days from the onset to the end of the window; `climate` covers the same days.
 """
 
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """How a made-up consumer cheats: the five kinds, each with several formulas behind it.
 
-`change(true, rng, usual) -> (true, measured)`, both (days, slots) kWh of standard time from the onset to the end of the
+`change(true, rng, usual) -> (true, measured)`, both (days, slots) kWh of civil days from the onset to the end of the
 window; `usual` is the consumer's usual kWh a day. Where energy is taken past the meter, `measured` falls and `true`
 stays. Where the connection itself is abused behind the meter (power sold on to a building site, machines run at night
 on a household contract), the meter sees it: `true` rises and `measured` with it. Those two, the sudden spike and the
