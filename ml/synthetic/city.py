@@ -1,7 +1,7 @@
 """A whole made-up city: places, contracts, meters, what they registered, who cheats, and what crews found so far.
 
 What is known to be too kind: theft, look-alikes and detectors have one author, habits are smooth mixtures, and the map
-of who hangs on which transformer has no errors. Figures from here flatter; they compare detectors, they promise nothing.
+of who hangs on which transformer has no errors. Figures from here flatter: they compare detectors and promise nothing.
 """
 
 from dataclasses import dataclass
