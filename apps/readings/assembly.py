@@ -60,14 +60,19 @@ class Assembler:
         self.today = times.today()
         self.oldest = self.today - round(settings.READINGS_OLDEST_YEARS * 365.25)
 
-    def days(self, blocks: Iterable[Block]) -> Iterator[Days]:
-        """All days of a file. Meters come whole and once, in the order of their positions."""
-        columns = self.sorted(blocks)
-        fallback = self.fallback_interval(columns)
+    def days(self, columns: Columns, known_intervals: np.ndarray | None = None) -> Iterator[Days]:
+        """All days of a file. Meters come whole and once, in the order of their positions.
+
+        `known_intervals` (names,) are minutes, 0 where a meter is new: they help where one meter has a single reading.
+        """
+        fallback = np.full(len(self.reading.names), self.fallback_interval(columns))
+        if known_intervals is not None:
+            fallback = np.where(known_intervals > 0, known_intervals, fallback)
         for chunk in chunks_of_meters(columns):
             yield from self.days_of_meters(chunk, fallback)
 
     def sorted(self, blocks: Iterable[Block]) -> Columns:
+        """The readings of all blocks, without what was not sent."""
         found = [block for block in blocks if len(block.values)]
         if not found:
             return Columns(*(np.zeros(0, dtype) for dtype in ("i4", "i4", "i4", "f8", "i4")))
@@ -92,7 +97,7 @@ class Assembler:
             return DAY
         return next((width for width in STAMPS_WITHOUT_NEIGHBOUR if not (columns.utc % width).any()), 0)
 
-    def days_of_meters(self, columns: Columns, fallback: int) -> Iterator[Days]:
+    def days_of_meters(self, columns: Columns, fallback: np.ndarray) -> Iterator[Days]:
         columns = self.with_clocks(columns)
         columns = self.without_duplicates(columns)
         intervals = self.intervals(columns, fallback)
@@ -140,13 +145,14 @@ class Assembler:
             _("duplicate: a later line gives another value for this time"),
         )
 
-    def intervals(self, columns: Columns, fallback: int) -> np.ndarray:
+    def intervals(self, columns: Columns, fallback: np.ndarray) -> np.ndarray:
         """(N,) minutes between the readings of each one's meter; 0 where they are no interval that we take."""
         if not len(columns):
             return np.zeros(0, dtype=int)
-        meters = columns.meters - columns.meters[0]
-        votes = interval_votes(meters, columns.utc)
-        return np.where(votes.any(axis=1), INTERVALS[votes.argmax(axis=1)], fallback)[meters]
+        first = columns.meters[0]
+        votes = interval_votes(columns.meters - first, columns.utc)
+        fallback = fallback[first : first + len(votes)]
+        return np.where(votes.any(axis=1), INTERVALS[votes.argmax(axis=1)], fallback)[columns.meters - first]
 
     def days_of_interval(self, columns: Columns, interval: int) -> Iterator[Days]:
         if self.statement.is_register:

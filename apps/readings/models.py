@@ -103,6 +103,7 @@ class Upload(models.Model):
     days_same = models.PositiveIntegerField(_("days already known"), default=0)
     meters = models.PositiveIntegerField(_("meters"), default=0)
     meters_registered = models.PositiveIntegerField(_("newly registered meters"), default=0)
+    duplicates = models.PositiveBigIntegerField(_("repeated lines"), default=0)
     rejected = models.PositiveBigIntegerField(_("rejected lines"), default=0)
     first_day = models.DateField(_("first day"), null=True)
     last_day = models.DateField(_("last day"), null=True)

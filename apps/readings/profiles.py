@@ -18,7 +18,8 @@ ARRAY_HEADER_BYTES = 20  # dimensions, has-null flag, element type, length and l
 # One row for each meter instead of one for each day: array_send writes an array as the wire carries it, and rows of one
 # number of slots have one length, so that a meter's days decode as a single array.
 STORED_ROWS = """
-SELECT meter_id, cardinality(kwh) AS slots, string_agg(int4send(day - %(epoch)s), ''), string_agg(array_send(kwh), '')
+SELECT meter_id, cardinality(kwh) AS slots, string_agg(int4send(day - %(epoch)s), ''),
+       string_agg(int8send(upload_id), ''), string_agg(array_send(kwh), '')
 FROM readings_loadprofile
 WHERE meter_id = ANY(%(meter_ids)s) AND channel = %(channel)s AND day BETWEEN %(first_day)s AND %(last_day)s
 GROUP BY meter_id, slots
@@ -42,6 +43,7 @@ class MeterRows:
 
     meter_id: int
     days: np.ndarray  # (R,) int32, days since 1970-01-01
+    uploads: np.ndarray  # (R,) int64, which upload brought or last changed each
     kwh: np.ndarray  # (R, S) float32
 
 
@@ -77,12 +79,14 @@ def stored_rows(
     connection.ensure_connection()
     # Binary results: a bytea would otherwise travel as twice as many hexadecimal digits.
     with psycopg.Cursor(connection.connection) as cursor:
-        for meter_id, slots, days, arrays in cursor.execute(STORED_ROWS, params, binary=True):
+        for meter_id, slots, days, uploads, arrays in cursor.execute(STORED_ROWS, params, binary=True):
             record = np.dtype(
                 [("header", f"V{ARRAY_HEADER_BYTES}"), ("slot", [("size", ">i4"), ("kwh", ">f4")], slots)]
             )
             kwh = np.frombuffer(arrays, record)["slot"]["kwh"].astype(np.float32)
-            yield MeterRows(meter_id, np.frombuffer(days, ">i4").astype(np.int32), kwh)
+            yield MeterRows(
+                meter_id, np.frombuffer(days, ">i4").astype(np.int32), np.frombuffer(uploads, ">i8").astype(int), kwh
+            )
 
 
 def coarsen(kwh: np.ndarray, slots: int) -> np.ndarray:

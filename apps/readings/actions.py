@@ -1,0 +1,172 @@
+"""Verbs on uploads. The raw file and its row are safe before anything else happens with them."""
+
+import logging
+from collections.abc import Iterable
+
+from django.core.files.base import File
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from apps.accounts.models import User
+from apps.bell import ring
+from apps.readings import claims, files, importing, progress
+from apps.readings.guessing import guess
+from apps.readings.importers.base import FileFault
+from apps.readings.models import Sender, Upload, upload_path
+from apps.readings.statements import Statement
+
+log = logging.getLogger(__name__)
+
+SETTLED_WITHOUT_READINGS = [Upload.Status.FAILED, Upload.Status.DISCARDED]
+
+
+class MoveNotAllowed(Exception):
+    """The upload is not in a state in which this can be done to it."""
+
+
+def receive(
+    *,
+    file: File | Iterable[bytes],
+    name: str,
+    sender: str,
+    statement: dict | None = None,
+    by: User | None,
+    confirm: bool,
+) -> tuple[Upload, bool]:
+    """Keep a file and write down what it means; returns the upload and whether it is new.
+
+    What the statement leaves open is taken from the sender's last upload, then guessed from the content. With confirm
+    the file waits for import, else for a person. The same content again changes nothing. Raises files.TooLarge.
+    """
+    chunks = file.chunks() if isinstance(file, File) else file
+    with files.received(chunks) as kept:
+        known = _known(kept.sha256)
+        if known:
+            return known, False
+        upload = Upload(name=name[:255], size=kept.size, sha256=kept.sha256, by=by, status=Upload.Status.DRAFT)
+        upload.sender, _created = Sender.objects.get_or_create(name=sender.strip()[:100] or _("unknown"))
+        try:
+            said = guess(kept.path, upload.sender.statement).as_dict()
+        except FileFault as fault:
+            upload.status, upload.error, said = Upload.Status.FAILED, str(fault), Statement(timezone="UTC").as_dict()
+        _state(upload, Statement(**{**said, **(statement or {})}))
+        upload.file.name = upload_path(upload, name)
+        files.move(kept, upload.file.name)
+        try:
+            with transaction.atomic():
+                upload.save()
+                if confirm and upload.status == Upload.Status.DRAFT:
+                    _confirm(upload)
+        except IntegrityError:
+            # The same file came in twice at this very moment; the other one is the upload.
+            known = _known(kept.sha256)
+            if known is None:
+                raise
+            return known, False
+    return upload, True
+
+
+def _known(sha256: str) -> Upload | None:
+    return Upload.objects.filter(sha256=sha256).exclude(status__in=SETTLED_WITHOUT_READINGS).first()
+
+
+def _state(upload: Upload, statement: Statement) -> None:
+    for name, value in statement.as_dict().items():
+        setattr(upload, name, value)
+
+
+@transaction.atomic
+def confirm(*, upload: Upload, statement: dict, by: User) -> Upload:
+    """Take the file as the person says it is meant. The sender's next file is proposed to mean the same."""
+    upload = _locked(upload, Upload.Status.DRAFT)
+    _state(upload, Statement(**{**Statement.of(upload).as_dict(), **statement}))
+    _confirm(upload)
+    return upload
+
+
+def _confirm(upload: Upload) -> None:
+    upload.status = Upload.Status.PENDING
+    upload.save()
+    said = Statement.of(upload).as_dict()
+    said.pop("format")  # found out anew from each file
+    Sender.objects.filter(pk=upload.sender_id).update(statement=said)
+    ring("readings.import_pending")
+
+
+@transaction.atomic
+def discard(*, upload: Upload, by: User) -> Upload:
+    """Put a draft aside. The file stays, and the same file may be sent again."""
+    upload = _locked(upload, Upload.Status.DRAFT)
+    upload.status = Upload.Status.DISCARDED
+    upload.save(update_fields=["status"])
+    return upload
+
+
+@transaction.atomic
+def retry(*, upload: Upload, by: User) -> Upload:
+    """Give a failed upload three more attempts."""
+    upload = _locked(upload, Upload.Status.FAILED)
+    if _known(upload.sha256):
+        raise MoveNotAllowed
+    if not upload.format:
+        # It was refused at the door; what has changed since then is we.
+        try:
+            _state(upload, guess(upload.path, upload.sender.statement))
+        except FileFault as fault:
+            upload.error = str(fault)
+            upload.save(update_fields=["error"])
+            return upload
+    upload.status, upload.attempts, upload.error = Upload.Status.PENDING, 0, ""
+    upload.save()
+    ring("readings.import_pending")
+    return upload
+
+
+def _locked(upload: Upload, status: Upload.Status) -> Upload:
+    upload = Upload.objects.select_for_update(no_key=True).get(pk=upload.pk)
+    if upload.status != status:
+        raise MoveNotAllowed
+    return upload
+
+
+def import_upload(upload: Upload) -> bool:
+    """Import one waiting upload, unless another worker does. True when its readings are in.
+
+    A fault of the file fails the upload at once, with its reason. Anything else is our fault or the machine's: the
+    upload waits for its next attempt, and is parked as failed after the last.
+    """
+    with claims.claim(upload) as claimed:
+        if not claimed:
+            return False
+        if not claims.note_attempt(upload):
+            _park(upload)
+            return False
+        try:
+            with progress.shown(upload) as shown:
+                return importing.run(upload, shown)
+        except FileFault as fault:
+            fail(upload, str(fault))
+        except Exception:
+            # The traceback names code and no readings; the file's content stays out of the log.
+            log.exception("Import of upload %d failed", upload.pk)
+            _park(upload)
+    return False
+
+
+def _park(upload: Upload) -> None:
+    """Fail an upload that used up its attempts, so that the ones behind it go on."""
+    upload.refresh_from_db()
+    if upload.status == Upload.Status.PENDING and upload.attempts >= Upload.ATTEMPTS:
+        fail(
+            upload,
+            _(
+                "The import stopped %(attempts)d times without a fault that could be named. The file is kept. Try again"
+                " later; if it stops again, tell whoever runs this server: the log names upload %(id)d."
+            )
+            % {"attempts": upload.attempts, "id": upload.pk},
+        )
+
+
+def fail(upload: Upload, error: str) -> None:
+    waiting = Upload.objects.filter(pk=upload.pk, status=Upload.Status.PENDING)
+    waiting.update(status=Upload.Status.FAILED, error=error)

@@ -1,0 +1,65 @@
+"""Raw files: kept as they came before anybody is told that they arrived."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+
+class TooLarge(Exception):
+    """The message tells a person the limit."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    path: Path  # temporary, below MEDIA_ROOT
+    sha256: str
+    size: int
+
+
+@contextmanager
+def received(chunks: Iterable[bytes]) -> Iterator[Kept]:
+    """Stream to disk, counting and hashing. What the block does not move away is removed. Raises TooLarge."""
+    folder = Path(settings.MEDIA_ROOT) / "uploads"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    digest, size = hashlib.sha256(), 0
+    with tempfile.NamedTemporaryFile(dir=folder, prefix="incoming-", delete=False) as file:
+        path = Path(file.name)
+        try:
+            for chunk in chunks:
+                size += len(chunk)
+                if size > settings.UPLOAD_MAX_BYTES:
+                    raise TooLarge(too_large())
+                digest.update(chunk)
+                file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+            yield Kept(path, digest.hexdigest(), size)
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def too_large() -> str:
+    limit = f"{settings.UPLOAD_MAX_BYTES / 1e6:,.6g}"
+    return _(
+        "The file is larger than the %(limit)s MB that this server takes at once. Send it in parts, such as by month."
+    ) % {"limit": limit}
+
+
+def move(kept: Kept, name: str) -> None:
+    """To its place below MEDIA_ROOT, so that it survives a power cut."""
+    target = Path(settings.MEDIA_ROOT) / name
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    kept.path.rename(target)
+    for folder in (target.parent, target.parent.parent):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,137 @@
+"""What a file probably means, and one day of it as it would be taken: for a person to confirm or correct."""
+
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from django.conf import settings
+
+from apps.readings import importers, times
+from apps.readings.assembly import DAY, Assembler, Columns, Days, distances, same_as_before
+from apps.readings.importers.base import Block, Reading, Rejects
+from apps.readings.importers.texts import unit_of
+from apps.readings.models import Sender
+from apps.readings.profiles import chart_values
+from apps.readings.statements import Statement
+
+SAMPLE_METERS = 20
+SHOWN_REJECTS = 10
+PLAUSIBLE_KWH_AN_HOUR = 50  # of a median consumer; more of it is rather Wh
+
+
+def guess(path: Path, remembered: dict | None = None) -> Statement:
+    """The statement to propose. What this sender's last file meant wins. Raises FileFault for what is no such file."""
+    format_ = importers.recognise(path)
+    if remembered:
+        return replace(Statement(**remembered), format=format_.name)
+    reading = Reading(Rejects(0))
+    sample = first_meters(next(iter(format_.blocks(path, reading)), None))
+    columns = Assembler(Statement("UTC"), reading).sorted([sample] if sample else [])
+    statement = Statement(settings.UTILITY_TIME_ZONE, format=format_.name)
+    if not len(columns):
+        return statement
+    return replace(
+        statement,
+        timezone=guess_zone(columns, reading),
+        stamps=guess_stamps(columns),
+        measures=Sender.Measures.REGISTER if is_rising(columns) else Sender.Measures.INTERVAL,
+        unit=unit_of(value_name(format_, path)) or guess_unit(columns),
+    )
+
+
+def value_name(format_: importers.Format, path: Path) -> str:
+    """The name of the column with the values, which often says the unit; only tables that have one such column."""
+    return format_.shape.value_name(format_.open(path)) if hasattr(format_, "shape") else ""
+
+
+def first_meters(block: Block | None) -> Block | None:
+    if block is None:
+        return None
+    first = block.meters < SAMPLE_METERS
+    return Block(block.meters[first], block.minutes[first], block.values[first], block.lines[first])
+
+
+def guess_zone(columns: Columns, reading: Reading) -> str:
+    """Civil time, unless there are readings in an hour that it skips: such meters stay in standard time all year."""
+    if not (reading.zoned or reading.dates_only):
+        nothing = np.zeros(len(columns), dtype=bool)
+        _utc, skipped = times.to_utc(columns.local, nothing, times.utility_zone())
+        if skipped.any():
+            return times.offset_name(times.utility_offset_minutes())
+    return settings.UTILITY_TIME_ZONE
+
+
+def guess_stamps(columns: Columns) -> str:
+    """Files tend to begin with a day's first period: one that begins at 00:30 marks the ends of half hours."""
+    apart, _places = distances(columns.meters, columns.local)
+    begins = columns.local[np.flatnonzero(np.diff(columns.meters, prepend=-1))] % DAY
+    ends = len(apart) and (np.median(apart) < DAY) and np.median(begins) == np.median(apart)
+    return Sender.Stamps.END if ends else Sender.Stamps.START
+
+
+def is_rising(columns: Columns) -> bool:
+    """Hardly ever less than before, and well above nothing: a register."""
+    one_meter = same_as_before(columns.meters)
+    rise = np.diff(columns.values)[one_meter]
+    return len(rise) >= 20 and bool((rise >= 0).mean() > 0.99 and (rise > 0).mean() > 0.3)
+
+
+def guess_unit(columns: Columns) -> str:
+    apart, _places = distances(columns.meters, columns.local)
+    used = columns.values[columns.values > 0]
+    hours = np.median(apart) / 60 if len(apart) else 1
+    if is_rising(columns) or not len(used) or np.median(used) / hours <= PLAUSIBLE_KWH_AN_HOUR:
+        return Sender.Unit.KWH
+    return Sender.Unit.WH
+
+
+@dataclass(frozen=True)
+class Preview:
+    """One day of one meter as it would be taken, and what would be refused, from the beginning of the file."""
+
+    meter: str
+    day: str  # ISO; empty where nothing at the beginning can be taken
+    interval_minutes: int
+    kwh: list[float | None]
+    meters_seen: int
+    rejected: int
+    rejected_lines: list[tuple[int, str, str]]
+
+    @property
+    def total_kwh(self) -> float:
+        return sum(value for value in self.kwh if value is not None)
+
+    @property
+    def rows(self) -> list[tuple[str, float | None]]:
+        """(clock, kWh) of each slot."""
+        minutes = (slot * self.interval_minutes for slot in range(len(self.kwh)))
+        return [(f"{m // 60:02}:{m % 60:02}", value) for m, value in zip(minutes, self.kwh, strict=True)]
+
+
+def preview(path: Path, statement: Statement) -> Preview:
+    """Raises FileFault."""
+    format_ = importers.BY_NAME.get(statement.format) or importers.recognise(path)
+    reading = Reading(Rejects(SHOWN_REJECTS))
+    blocks = [first_meters(block) for block in islice(format_.blocks(path, reading), 1)]
+    assembler = Assembler(statement, reading)
+    found = list(assembler.days(assembler.sorted(blocks)))
+    refused = reading.rejects
+    if not found:
+        return Preview("", "", 0, [], len(reading.names), refused.count, refused.kept)
+    days, row = fullest(found)
+    return Preview(
+        meter=reading.names[days.meters[row]],
+        day=str(np.datetime64(int(days.days[row]), "D")),
+        interval_minutes=DAY // days.kwh.shape[1],
+        kwh=chart_values(days.kwh[row]),
+        meters_seen=len(reading.names),
+        rejected=refused.count,
+        rejected_lines=refused.kept,
+    )
+
+
+def fullest(found: list[Days]) -> tuple[Days, int]:
+    """The first of the days with most readings; of daily readings, any."""
+    days = max(found, key=lambda part: part.kwh.shape[1])
+    return days, int(np.isfinite(days.kwh).sum(axis=1).argmax())

@@ -1,0 +1,15 @@
+from celery import shared_task
+
+from apps.readings import actions
+from apps.readings.models import Upload
+
+
+@shared_task(name="readings.import_pending")
+def import_pending() -> int:
+    """Import what waits, oldest first. How many uploads were imported."""
+    imported, tried = 0, []
+    # One at a time: what was confirmed meanwhile comes along, and what another worker has taken is passed by.
+    while upload := Upload.objects.pending().exclude(pk__in=tried).order_by("at").first():
+        tried.append(upload.pk)
+        imported += actions.import_upload(upload)
+    return imported
