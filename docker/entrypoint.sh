@@ -3,6 +3,6 @@
 set -eu
 command=$(sed -n "s/^$1: //p" Procfile)
 if [ -n "$command" ]; then
-    exec sh -c "exec $command"
+    exec sh -c "$command"
 fi
 exec python manage.py "$@"

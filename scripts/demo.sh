@@ -35,18 +35,14 @@ collect_static() {
     printf '%s\n' "$wanted" >"$stamp"
 }
 
-# Below the first lines of the three processes, so that it is the last thing on the screen.
+# Once the site answers, and below the first lines of the three processes: the last thing on the screen.
 announce() {
     local address=http://localhost:$NTL_PORT
-    until python - "$NTL_PORT" <<'END'
-import socket, sys
-socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=1).close()
-END
-    do
-        sleep 0.3
-        kill -0 $$ || return
-    done 2>/dev/null
-    sleep 2
+    until python -c "import urllib.request; urllib.request.urlopen('$address')" 2>/dev/null; do
+        sleep 0.5
+        kill -0 $$ 2>/dev/null || return
+    done
+    sleep 1
     cat <<END
 
   The site is up:   $address
@@ -70,4 +66,10 @@ announce &
 end_progress
 trap - EXIT INT TERM HUP
 export NTL_BEAT_FILE=$STATE/celerybeat-schedule
-exec honcho start --procfile Procfile
+# Celery warns root at length; whoever runs a demo as root in a container knows.
+export PYTHONWARNINGS="ignore:You're running the worker with superuser:RuntimeWarning"
+# By way of a file: honcho must be able to end its processes when the terminal is gone, and trips over one that is.
+log=$STATE/demo.log
+: >"$log"
+tail -f --pid=$$ "$log" &
+exec honcho start --procfile Procfile >"$log" 2>&1

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -77,6 +77,12 @@ def run(command: list[str]) -> int:
     return 128 - code if code < 0 else code
 
 
+def tell(text: str) -> None:
+    """To the screen, if there still is one."""
+    with suppress(OSError):
+        os.write(1, text.encode())
+
+
 def main(command: list[str]) -> int:
     state = state_folder()
     users = Users(state)
@@ -93,9 +99,11 @@ def main(command: list[str]) -> int:
         with users.one_at_a_time():
             users.leave()
             if (state / "started-by-hand").exists():
-                print("PostgreSQL and Redis were started by hand and stay up: make stop ends them")
+                tell("PostgreSQL and Redis were started by hand and stay up: make stop ends them\n")
             elif not users.others():
-                subprocess.run([SERVICES, "stop"])
+                # Not on the screen directly: a closed terminal would end the script before its work is done.
+                stop = subprocess.run([SERVICES, "stop"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                tell(stop.stdout)
 
 
 def end_all() -> int:
