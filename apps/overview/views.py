@@ -1,12 +1,122 @@
-from django.shortcuts import render
+import redis
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required, permission_required
+from django.core.paginator import Paginator
+from django.db import DatabaseError, connection
+from django.http import HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from apps.cases import casefile
+from apps.detection import reasons
+from apps.grid.models import Consumer
+from apps.overview import history, places
+from apps.overview import home as first_screen
+from apps.overview.search import WITHIN_METRES, ConsumerFilter, for_list
+
+CONSUMERS_ON_A_PAGE = 40
+
+may_see_cases = permission_required("cases.view_case", raise_exception=True)
+may_see_consumers = permission_required("grid.view_consumer", raise_exception=True)
 
 
+@require_safe
+@may_see_cases
 def home(request):
-    return render(request, "base.html")
+    return render(request, "overview/home.html", first_screen.everything(request.user))
 
 
-health = map_page = map_data = consumer_search = home
+@require_safe
+@login_not_required
+@never_cache
+def health(request):
+    """For load balancers: 200 when the database answers. Without Redis the site still works, only later."""
+    found = {"database": database_answers(), "redis": redis_answers()}
+    return JsonResponse(found, status=200 if found["database"] else 503)
 
 
-def consumer(request, number):
-    return render(request, "base.html")
+def database_answers() -> bool:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError:
+        return False
+    return True
+
+
+def redis_answers() -> bool:
+    client = redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=0.5, socket_timeout=0.5)
+    try:
+        return client.ping()
+    except redis.RedisError:
+        return False
+    finally:
+        client.close()
+
+
+@require_safe
+@may_see_consumers
+def consumer_search(request):
+    chosen = ConsumerFilter(request.GET, queryset=for_list(request.user), request=request)
+    context = {
+        "filter": chosen,
+        "page": Paginator(chosen.qs, CONSUMERS_ON_A_PAGE).get_page(request.GET.get("page")),
+        "narrowed": any(value for key, value in request.GET.items() if key != "page"),
+        "within": request.GET.get("within") or WITHIN_METRES,
+        "tiles": settings.MAP_TILES_URL,
+    }
+    return render(request, "overview/_consumers.html" if request.htmx else "overview/consumers.html", context)
+
+
+@require_safe
+@may_see_consumers
+def consumer(request, number: str):
+    visible = Consumer.objects.visible_to(request.user).select_related("zone", "standing__score")
+    found = get_object_or_404(visible, number=number)
+    score = found.standing.score if hasattr(found, "standing") else None
+    evidence = casefile.evidence(found, request.user, score and score.onset_on)
+    cases = list(found.cases.select_related("inspection", "assignee").order_by("-opened_at"))
+    scores = history.scores_of(found)
+    context = {
+        "consumer": found,
+        "score": score,
+        "summary": score and reasons.summary(score),
+        "reasons": casefile.worded(score) if score else [],
+        "evidence": evidence,
+        "chart": casefile.chart(evidence, score),
+        "place": casefile.place(found, evidence),
+        "tiles": settings.MAP_TILES_URL,
+        "open_case": next((case for case in cases if case.status != case.Status.CLOSED), None),
+        "timeline": history.timeline(scores, cases, evidence),
+        "scores": scores,
+        "sparkline": history.sparkline(scores),
+    }
+    return render(request, "overview/consumer.html", context)
+
+
+@require_safe
+@may_see_consumers
+def map_page(request):
+    context = {
+        "zones": first_screen.hot_zones(request.user),
+        "without_place": places.without_place(request.user),
+        "tiles": settings.MAP_TILES_URL,
+        "widest": places.WIDEST_BOX_DEGREES,
+        "most": places.MOST_FEATURES,
+    }
+    return render(request, "overview/map.html", context)
+
+
+@require_safe
+@may_see_consumers
+def map_data(request):
+    """GeoJSON of one layer; 400 with the reason when the question makes no sense or asks for too much."""
+    write, widest = places.LAYERS.get(request.GET.get("layer", "consumers"), (None, None))
+    if write is None:
+        return JsonResponse({"error": "layer"}, status=400)
+    try:
+        asked = places.question(request.GET, widest)
+    except places.BadQuestion as refusal:
+        return JsonResponse({"error": str(refusal)}, status=400)
+    return HttpResponse(write(request.user, asked), content_type="application/geo+json")

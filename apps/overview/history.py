@@ -1,0 +1,73 @@
+"""One consumer over time: what was measured, thought, visited and decided."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from apps.cases.casefile import Evidence
+from apps.cases.models import Case
+from apps.detection.models import RiskScore
+from apps.grid.models import Consumer
+
+SCORES_SHOWN = 60
+
+
+@dataclass(frozen=True)
+class Line:
+    day: date
+    what: str  # score, case, visit, event, contract or meter
+    text: str
+    level: str = ""
+    case_id: int | None = None
+
+
+def scores_of(consumer: Consumer) -> list[RiskScore]:
+    """The last scores, oldest first."""
+    latest = consumer.risk_scores.select_related("run").order_by("-run_id")[:SCORES_SHOWN]
+    return list(latest)[::-1]
+
+
+def timeline(scores: list[RiskScore], cases: list[Case], found: Evidence) -> list[Line]:
+    """Newest first. A score is a line only where the level changed."""
+    lines = [
+        Line(local_day(score.run.started_at), "score", score.get_kind_display() or _("no kind recognised"), score.level)
+        for before, score in zip([None, *scores], scores, strict=False)
+        if before is None or before.level != score.level
+    ]
+    for case in cases:
+        lines.append(Line(local_day(case.opened_at), "case", _("Case opened"), case.level, case.pk))
+        if case.closed_at:
+            outcome = case.inspection.get_outcome_display()
+            lines.append(Line(local_day(case.closed_at), "case", _("Case closed: %s") % outcome, case_id=case.pk))
+    lines += [Line(visit.inspected_on, "visit", visit.get_outcome_display()) for visit in found.inspections]
+    lines += [Line(local_day(event.at), "event", event.get_code_display()) for event in found.events]
+    lines += [
+        Line(link.valid.lower, "contract", _("Contract %s begins") % link.contract)
+        for link in found.supplies
+        if link.valid.lower
+    ]
+    lines += [
+        Line(link.valid.upper, "contract", _("Contract %s ends") % link.contract)
+        for link in found.supplies
+        if link.valid.upper
+    ]
+    lines += [
+        Line(link.valid.lower, "meter", _("Meter %s installed") % link.meter)
+        for link in found.installations
+        if link.valid.lower
+    ]
+    return sorted(lines, key=lambda line: line.day, reverse=True)
+
+
+def local_day(moment) -> date:
+    return timezone.localtime(moment).date()
+
+
+def sparkline(scores: list[RiskScore]) -> str:
+    """Points of an SVG polyline in a box of 100 by 20; empty for fewer than two scores."""
+    known = [score.score for score in scores if score.score is not None]
+    if len(known) < 2:
+        return ""
+    return " ".join(f"{100 * index / (len(known) - 1):.1f},{20 - 20 * value:.1f}" for index, value in enumerate(known))

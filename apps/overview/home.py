@@ -1,0 +1,169 @@
+"""What the first screen says: what to do next, what is going on, and whether the pipeline runs."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from math import sqrt
+
+from django.db.models import Count, Max, Min, Q
+from django.db.models.functions import TruncWeek
+from django.utils import timezone
+
+from apps.accounts.models import User
+from apps.cases.filters import LATE_AFTER, late
+from apps.cases.models import Case, CaseEvent
+from apps.detection.models import RiskLevel, RiskScore, ScoringShard
+from apps.grid.models import Zone
+from apps.inspections.models import FINDS, Inspection, Outcome
+from apps.readings.models import Upload
+
+ROWS = 8
+WEEKS = 26
+WEEKS_SHOWN = 8
+# The timetable looks every minute; what waits much longer waits for a worker that is not there.
+WORKER_EXPECTED_WITHIN = timedelta(minutes=3)
+
+
+@dataclass(frozen=True)
+class Week:
+    monday: date
+    opened: int
+    closed: int
+    visits: int  # that reached the meter
+    finds: int
+
+    @property
+    def hit_rate(self) -> float | None:
+        return self.finds / self.visits if self.visits else None
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    waiting: int
+    waiting_since: datetime | None
+    drafts: int
+    failed: int
+    parked_shards: int
+
+    @property
+    def has_no_worker(self) -> bool:
+        return self.waiting_since is not None and timezone.now() - self.waiting_since > WORKER_EXPECTED_WITHIN
+
+    @property
+    def is_calm(self) -> bool:
+        return not (self.waiting or self.drafts or self.failed or self.parked_shards)
+
+
+def everything(user: User) -> dict:
+    scores = scores_by_level(user)
+    zones = hot_zones(user)
+    weeks = trend(user)
+    return {
+        "cases": case_counts(user),
+        "mine": Case.objects.visible_to(user).not_closed().filter(assignee=user).for_queue()[:ROWS],
+        "unassigned": Case.objects.visible_to(user).not_closed().filter(assignee=None).for_queue()[:ROWS],
+        "newest": Case.objects.visible_to(user).for_queue().order_by("-opened_at", "-risk")[:ROWS],
+        "levels": {level: scores.get(level, {}).get("consumers", 0) for level in RiskLevel.values},
+        "data_until": max((row["until"] for row in scores.values() if row["until"]), default=None),
+        "zones": zones,
+        "consumers": sum(zone.consumers_here for zone in zones),
+        "uploads": Upload.objects.visible_to(user).select_related("sender").order_by("-at")[:4],
+        "pipeline": pipeline(user),
+        "weeks": weeks[:WEEKS_SHOWN],
+        "busiest": max((week.opened for week in weeks[:WEEKS_SHOWN]), default=0),
+        "all_weeks": WEEKS,
+        "hit_rate": hit_rate(weeks),
+        "late_days": LATE_AFTER.days,
+    }
+
+
+def case_counts(user: User) -> dict[str, int]:
+    cases = Case.objects.visible_to(user).not_closed()
+    nobody = Q(assignee=None)
+    return cases.aggregate(
+        open=Count("pk"),
+        mine=Count("pk", filter=Q(assignee=user)),
+        unassigned=Count("pk", filter=nobody),
+        unassigned_critical=Count("pk", filter=nobody & Q(level=RiskLevel.CRITICAL)),
+        visits=Count("pk", filter=Q(status=Case.Status.VISIT)),
+        late=Count("pk", filter=Q(pk__in=late(Case.objects.all()))),
+    )
+
+
+def scores_by_level(user: User) -> dict[str, dict]:
+    rows = RiskScore.objects.visible_to(user).current().values("level")
+    return {row["level"]: row for row in rows.annotate(consumers=Count("pk"), until=Max("data_until"))}
+
+
+def hot_zones(user: User) -> list[Zone]:
+    """Zones with consumers, the highest rate of high and critical first; `hot` and `consumers_here` are counts."""
+    hot = Q(consumers__standing__score__level__in=[RiskLevel.HIGH, RiskLevel.CRITICAL])
+    zones = Zone.objects.filter(pk__in=Zone.objects.visible_to(user).values("pk")).annotate(
+        consumers_here=Count("consumers"), hot=Count("consumers", filter=hot)
+    )
+    found = [zone for zone in zones.defer("area") if zone.consumers_here]
+    for zone in found:
+        zone.hot_rate = zone.hot / zone.consumers_here
+    return sorted(found, key=lambda zone: (-zone.hot_rate, zone.name))
+
+
+def pipeline(user: User) -> Pipeline:
+    status = Upload.Status
+    uploads = Upload.objects.visible_to(user).aggregate(
+        waiting=Count("pk", filter=Q(status=status.PENDING)),
+        waiting_since=Min("at", filter=Q(status=status.PENDING, progress=None)),
+        drafts=Count("pk", filter=Q(status=status.DRAFT)),
+        failed=Count("pk", filter=Q(status=status.FAILED, at__gte=timezone.now() - timedelta(days=7))),
+    )
+    return Pipeline(**uploads, parked_shards=ScoringShard.objects.filter(status=ScoringShard.Status.FAILED).count())
+
+
+def trend(user: User) -> list[Week]:
+    """The last WEEKS weeks, newest first; empty before anything happened."""
+    today = timezone.localdate()
+    monday = today - timedelta(days=today.weekday())
+    first = monday - timedelta(weeks=WEEKS - 1)
+    verbs = CaseEvent.Verb
+    events = CaseEvent.objects.filter(
+        case__in=Case.objects.visible_to(user), verb__in=[verbs.OPENED, verbs.CLOSED], at__date__gte=first
+    )
+    moved = {
+        (week.date(), verb): count
+        for week, verb, count in events.annotate(week=TruncWeek("at"))
+        .order_by()
+        .values_list("week", "verb")
+        .annotate(Count("pk"))
+    }
+    reached = Inspection.objects.visible_to(user).standing().exclude(outcome=Outcome.NO_ACCESS)
+    visited = {
+        week: (visits, finds)
+        for week, visits, finds in reached.filter(inspected_on__gte=first)
+        .annotate(week=TruncWeek("inspected_on"))
+        .order_by()
+        .values_list("week")
+        .annotate(visits=Count("pk"), finds=Count("pk", filter=Q(outcome__in=FINDS)))
+    }
+    weeks = [
+        Week(day, moved.get((day, verbs.OPENED), 0), moved.get((day, verbs.CLOSED), 0), *visited.get(day, (0, 0)))
+        for day in (monday - timedelta(weeks=back) for back in range(WEEKS))
+    ]
+    return weeks if any(week.opened or week.closed or week.visits for week in weeks) else []
+
+
+@dataclass(frozen=True)
+class HitRate:
+    rate: float
+    low: float  # 95 % Wilson interval
+    high: float
+    finds: int
+    visits: int
+
+
+def hit_rate(weeks: list[Week]) -> HitRate | None:
+    """Of the visits that reached the meter, how many found something; None without visits."""
+    visits, finds = sum(week.visits for week in weeks), sum(week.finds for week in weeks)
+    if not visits:
+        return None
+    z, rate = 1.96, finds / visits
+    centre = (rate + z**2 / (2 * visits)) / (1 + z**2 / visits)
+    half = z * sqrt(rate * (1 - rate) / visits + z**2 / (4 * visits**2)) / (1 + z**2 / visits)
+    return HitRate(rate, max(centre - half, 0), min(centre + half, 1), finds, visits)
