@@ -9,7 +9,7 @@ help: ## Say what there is
 
 demo: ## Load a made-up city and serve the site until Ctrl-C (NTL_PORT=8000)
 	@scripts/setup.sh
-	@$(with_services) scripts/demo.sh || [ $$? -eq 130 ] # Ctrl-C is how it ends
+	@$(with_services) scripts/demo.sh
 
 test: ## Run the tests (ARGS="tests/cases -x" for some of them)
 	@scripts/setup.sh --browser

@@ -46,8 +46,8 @@ announce() {
     cat <<END
 
   The site is up:   $address
-  Log in as         ines   investigates the zone North
-                    otto   investigates the zone South
+  Log in as         ines   investigates North and Westgate
+                    otto   investigates South and Millbank
                     sam    supervises everything
                     ana    analyst
   Password          demo
@@ -66,8 +66,7 @@ announce &
 end_progress
 trap - EXIT INT TERM HUP
 export NTL_BEAT_FILE=$STATE/celerybeat-schedule
-# Celery warns root at length; whoever runs a demo as root in a container knows.
-export PYTHONWARNINGS="ignore:You're running the worker with superuser:RuntimeWarning"
+export NTL_LOG_LEVEL=${NTL_LOG_LEVEL:-WARNING}
 # By way of a file: honcho must be able to end its processes when the terminal is gone, and trips over one that is.
 log=$STATE/demo.log
 : >"$log"
