@@ -302,11 +302,11 @@ start() { # [--while-used]
     if private_postgres; then find_postgres >/dev/null; fi
     make_folders
     lock
-    [ "${1:-}" = --while-used ] || touch "$STATE/started-by-hand"
     make_secrets
     if private_postgres; then start_postgres; else say "PostgreSQL: as DATABASE_URL says"; fi
     if private_redis; then start_redis; else say "Redis: as REDIS_URL says"; fi
     write_env
+    [ "${1:-}" = --while-used ] || touch "$STATE/started-by-hand"
 }
 
 stop() {

@@ -83,12 +83,22 @@ def tell(text: str) -> None:
         os.write(1, text.encode())
 
 
+def stop_unless_wanted(state: Path, users: Users) -> None:
+    if (state / "started-by-hand").exists():
+        tell("PostgreSQL and Redis were started by hand and stay up: make stop ends them\n")
+    elif not users.others():
+        # Not on the screen directly: a closed terminal would end the script before its work is done.
+        stop = subprocess.run([SERVICES, "stop"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        tell(stop.stdout)
+
+
 def main(command: list[str]) -> int:
     state = state_folder()
     users = Users(state)
     with users.one_at_a_time():
         started = subprocess.run([SERVICES, "start", "--while-used"]).returncode
         if started != 0:
+            stop_unless_wanted(state, users)  # one of the two may have started
             return started
         users.enter()
     try:
@@ -98,12 +108,7 @@ def main(command: list[str]) -> int:
             signal.signal(request, signal.SIG_IGN)
         with users.one_at_a_time():
             users.leave()
-            if (state / "started-by-hand").exists():
-                tell("PostgreSQL and Redis were started by hand and stay up: make stop ends them\n")
-            elif not users.others():
-                # Not on the screen directly: a closed terminal would end the script before its work is done.
-                stop = subprocess.run([SERVICES, "stop"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-                tell(stop.stdout)
+            stop_unless_wanted(state, users)
 
 
 def end_all() -> int:
