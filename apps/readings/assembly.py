@@ -6,6 +6,7 @@ the rejected lines with a reason that a sender understands; docs/readings.md has
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from typing import Self
 
 import numpy as np
@@ -24,6 +25,9 @@ NEVER_SEEN = len(INTERVALS)  # the class of a distance that is no interval
 DISTANCE_CLASS = np.full(DAY + 2, NEVER_SEEN, dtype=np.int8)
 DISTANCE_CLASS[INTERVALS] = np.arange(len(INTERVALS))
 STAMPS_WITHOUT_NEIGHBOUR = (60, 30, 15, 10, 5)  # the widest that all stamps fit on is taken
+
+
+Fallback = Callable[[], np.ndarray]  # (names,) minutes for meters whose own readings do not tell
 
 
 @dataclass(frozen=True)
@@ -65,9 +69,12 @@ class Assembler:
 
         `known_intervals` (names,) are minutes, 0 where a meter is new: they help where one meter has a single reading.
         """
-        fallback = np.full(len(self.reading.names), self.fallback_interval(columns))
-        if known_intervals is not None:
-            fallback = np.where(known_intervals > 0, known_intervals, fallback)
+
+        @cache
+        def fallback() -> np.ndarray:
+            found = np.full(len(self.reading.names), self.fallback_interval(columns))
+            return found if known_intervals is None else np.where(known_intervals > 0, known_intervals, found)
+
         for chunk in chunks_of_meters(columns):
             yield from self.days_of_meters(chunk, fallback)
 
@@ -97,17 +104,20 @@ class Assembler:
             return DAY
         return next((width for width in STAMPS_WITHOUT_NEIGHBOUR if not (columns.utc % width).any()), 0)
 
-    def days_of_meters(self, columns: Columns, fallback: np.ndarray) -> Iterator[Days]:
+    def days_of_meters(self, columns: Columns, fallback: Fallback) -> Iterator[Days]:
         columns = self.with_clocks(columns)
         columns = self.without_duplicates(columns)
+        if not len(columns):
+            return
+        first = columns.meters[0]
         intervals = self.intervals(columns, fallback)
-        for interval in np.unique(intervals):
-            chosen = intervals == interval
-            part = columns if chosen.all() else columns[chosen]
+        for interval in np.unique(intervals[np.unique(columns.meters - first)]):
+            part = columns if (intervals == interval).all() else columns[intervals[columns.meters - first] == interval]
             if interval:
                 yield from self.days_of_interval(part, int(interval))
             else:
-                self.refuse(part, chosen[chosen], _("readings are neither 5 to 60 minutes nor a day apart"))
+                reason = _("readings are neither 5 to 60 minutes nor a day apart")
+                self.refuse(part, np.ones(len(part), dtype=bool), reason)
 
     def with_clocks(self, columns: Columns) -> Columns:
         """Bring stamps to UTC and drop those that the stated clock never showed."""
@@ -115,9 +125,12 @@ class Assembler:
             return columns  # the name of a day is no moment: it means that day wherever the meter stands
         if self.reading.zoned:
             return replace(columns, local=times.to_local(columns.utc, times.utility_zone()))
+        clock = times.zone(self.statement.timezone)
+        if clock.is_fixed:
+            return replace(columns, utc=columns.local - np.int32(clock.offsets[0]))
         again = np.zeros(len(columns), dtype=bool)
         again[1:] = same_as_before(columns.meters) & same_as_before(columns.local)
-        utc, skipped = times.to_utc(columns.local, again, times.zone(self.statement.timezone))
+        utc, skipped = times.to_utc(columns.local, again, clock)
         columns = self.refuse(
             replace(columns, utc=utc),
             skipped,
@@ -145,14 +158,14 @@ class Assembler:
             _("duplicate: a later line gives another value for this time"),
         )
 
-    def intervals(self, columns: Columns, fallback: np.ndarray) -> np.ndarray:
-        """(N,) minutes between the readings of each one's meter; 0 where they are no interval that we take."""
-        if not len(columns):
-            return np.zeros(0, dtype=int)
+    def intervals(self, columns: Columns, fallback: Fallback) -> np.ndarray:
+        """(M,) minutes between the readings of each meter from the first to the last of these; 0 where they are no
+        interval that we take."""
         first = columns.meters[0]
         votes = interval_votes(columns.meters - first, columns.utc)
-        fallback = fallback[first : first + len(votes)]
-        return np.where(votes.any(axis=1), INTERVALS[votes.argmax(axis=1)], fallback)[columns.meters - first]
+        found = INTERVALS[votes.argmax(axis=1)]
+        voted = votes.any(axis=1)
+        return found if voted.all() else np.where(voted, found, fallback()[first : first + len(votes)])
 
     def days_of_interval(self, columns: Columns, interval: int) -> Iterator[Days]:
         if self.statement.is_register:
@@ -213,9 +226,12 @@ def same_as_before(values: np.ndarray) -> np.ndarray:
 
 def order_of(meters: np.ndarray, minutes: np.ndarray) -> np.ndarray | None:
     """What sorts by meter and time and keeps the file's order among equals; None where they are sorted."""
+    rising = (meters[1:] > meters[:-1]) | (same_as_before(meters) & (minutes[1:] >= minutes[:-1]))
+    if rising.all():
+        return None
     key = meters.astype(np.int64) << 32
     key += minutes.astype(np.int64) + 2**31
-    return None if (key[1:] >= key[:-1]).all() else np.argsort(key, kind="stable")
+    return np.argsort(key, kind="stable")
 
 
 def distances(meters: np.ndarray, minutes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -255,6 +271,8 @@ def whole_days(meters: np.ndarray, days: np.ndarray, slots: np.ndarray, kwh: np.
     first = np.ones(len(kwh), dtype=bool)
     first[1:] = ~(same_as_before(meters) & same_as_before(days))
     starts = np.flatnonzero(first)
+    if len(starts) * slots_a_day == len(kwh):
+        return Days(meters[starts], days[starts], kwh.astype(np.float32).reshape(-1, slots_a_day))  # no slot is missing
     rows = np.full((len(starts), slots_a_day), np.nan, dtype=np.float32)
     rows[np.cumsum(first) - 1, slots] = kwh
     return Days(meters[starts], days[starts], rows)

@@ -25,7 +25,7 @@ def guess(path: Path, remembered: dict | None = None) -> Statement:
     format_ = importers.recognise(path)
     if remembered:
         return replace(Statement(**remembered), format=format_.name)
-    reading = Reading(Rejects(0))
+    reading = Reading(Rejects(0), SAMPLE_METERS)
     sample = first_meters(next(iter(format_.blocks(path, reading)), None))
     columns = Assembler(Statement("UTC"), reading).sorted([sample] if sample else [])
     statement = Statement(settings.UTILITY_TIME_ZONE, format=format_.name)
@@ -42,7 +42,7 @@ def guess(path: Path, remembered: dict | None = None) -> Statement:
 
 def value_name(format_: importers.Format, path: Path) -> str:
     """The name of the column with the values, which often says the unit; only tables that have one such column."""
-    return format_.shape.value_name(format_.open(path)) if hasattr(format_, "shape") else ""
+    return format_.shape.value_name(format_.table(path)) if hasattr(format_, "shape") else ""
 
 
 def first_meters(block: Block | None) -> Block | None:
@@ -94,7 +94,7 @@ class Preview:
     day: str  # ISO; empty where nothing at the beginning can be taken
     interval_minutes: int
     kwh: list[float | None]
-    meters_seen: int
+    meters_seen: int  # among those looked at
     rejected: int
     rejected_lines: list[tuple[int, str, str]]
 
@@ -112,7 +112,7 @@ class Preview:
 def preview(path: Path, statement: Statement) -> Preview:
     """Raises FileFault."""
     format_ = importers.BY_NAME.get(statement.format) or importers.recognise(path)
-    reading = Reading(Rejects(SHOWN_REJECTS))
+    reading = Reading(Rejects(SHOWN_REJECTS), SAMPLE_METERS)
     blocks = [first_meters(block) for block in islice(format_.blocks(path, reading), 1)]
     assembler = Assembler(statement, reading)
     found = list(assembler.days(assembler.sorted(blocks)))

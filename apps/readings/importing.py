@@ -87,7 +87,8 @@ def write(upload: Upload, parsed: Parsed, progress: Progress) -> None:
     names = parsed.reading.names
     readings = np.zeros(len(names), dtype=np.int64)
     for part in parsed.parts:
-        np.add.at(readings, part.meters, np.isfinite(part.kwh).sum(axis=1))
+        filled = np.isfinite(part.kwh).sum(axis=1)
+        readings += np.bincount(part.meters, filled, minlength=len(names)).astype(np.int64)
     used = [name for name, count in zip(names, readings, strict=True) if count]
     before = set(Meter.objects.filter(serial__in=used).values_list("serial", flat=True))
     if settings.REGISTER_UNKNOWN_METERS:

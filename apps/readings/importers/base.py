@@ -44,6 +44,7 @@ class Reading:
     """What is common to all blocks while one file is read."""
 
     rejects: Rejects
+    meters_wanted: int | None = None  # for a look at the file: as few meters suffice, where that saves work
     names: list[str] = field(default_factory=list)  # of meters, as the file spells them
     zoned: bool | None = None  # do stamps carry their own zone; None until the first stamp is seen
     dates_only: bool = True  # no stamp so far had a time of day

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -44,7 +45,18 @@ class TableFormat:
     shape: Shape
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        return head.startswith(self.magic) and self.shape.fits(self.open(path))
+        return head.startswith(self.magic) and self.shape.fits(self.table(path))
 
     def blocks(self, path: Path, reading: Reading) -> Iterator[Block]:
-        return self.shape.blocks(self.open(path), reading)
+        return self.shape.blocks(self.table(path), reading)
+
+    def table(self, path: Path) -> Table:
+        state = path.stat()
+        return _opened(self.open, path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=4)
+def _opened(open_: type, path: Path, _modified: int, _size: int) -> Table:
+    """Columns and a sample. One file is asked several questions in a row; with hundreds of columns opening it takes
+    longer than each of them."""
+    return open_(path)

@@ -31,7 +31,7 @@ class WideTimes:
 
     def blocks(self, table: Table, reading: Reading) -> Iterator[Block]:
         time = self.time_column(table)
-        meters = [index for index in range(len(table.columns)) if index != time]
+        meters = [index for index in range(len(table.columns)) if index != time][: reading.meters_wanted]
         names = [table.columns[index] for index in meters]
         positions = reading.positions(names)
         month_first = texts.is_month_first(pc.cast(table.sample_column(time), pa.string()).to_pylist())
