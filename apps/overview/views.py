@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 
 from apps.cases import casefile
 from apps.detection import reasons
+from apps.detection.models import RiskLevel
 from apps.grid.models import Consumer
 from apps.overview import history, places
 from apps.overview import home as first_screen
@@ -102,8 +103,8 @@ def map_page(request):
         "zones": first_screen.hot_zones(request.user),
         "without_place": places.without_place(request.user),
         "tiles": settings.MAP_TILES_URL,
-        "widest": places.WIDEST_BOX_DEGREES,
         "most": places.MOST_FEATURES,
+        "levels": RiskLevel.values,
     }
     return render(request, "overview/map.html", context)
 
