@@ -111,7 +111,7 @@ class Preview:
 
 def preview(path: Path, statement: Statement) -> Preview:
     """Raises FileFault."""
-    format_ = importers.BY_NAME.get(statement.format) or importers.recognise(path)
+    format_ = importers.recognise(path, statement.format)
     reading = Reading(Rejects(SHOWN_REJECTS), SAMPLE_METERS)
     blocks = [first_meters(block) for block in islice(format_.blocks(path, reading), 1)]
     assembler = Assembler(statement, reading)

@@ -44,7 +44,7 @@ def run(upload: Upload, progress: Progress) -> bool:
 
 def parse(upload: Upload, progress: Progress) -> Parsed:
     path, statement = upload.path, Statement.of(upload)
-    format_ = importers.BY_NAME.get(statement.format) or importers.recognise(path)
+    format_ = importers.recognise(path, statement.format)
     reading = Reading(Rejects(settings.REJECTED_LINES_KEPT))
     assembler = Assembler(statement, reading)
 

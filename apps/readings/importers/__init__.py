@@ -43,8 +43,9 @@ STRANGERS = {
 HEAD_BYTES = 4096
 
 
-def recognise(path: Path) -> Format:
-    """The format of a file, from its content. Raises FileFault that says what it is instead, or what is missing."""
+def recognise(path: Path, stated: str = "") -> Format:
+    """The format of a file, from its content; a stated one is taken at its word where the content can be read so.
+    Raises FileFault that says what the file is instead, or what is missing."""
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
     if not head.strip():
@@ -54,7 +55,7 @@ def recognise(path: Path) -> Format:
             raise FileFault(
                 _("This is %(what)s, whatever its name says. Export the readings as CSV or Parquet.") % {"what": what}
             )
-    for format_ in FORMATS:
+    for format_ in [BY_NAME[stated], *FORMATS] if stated in BY_NAME else FORMATS:
         if format_.recognises(path, head):
             return format_
     raise FileFault(_wrong_columns(ParquetTable(path) if head.startswith(MAGIC) else CsvTable(path)))

@@ -1,0 +1,211 @@
+"""Uploads for machines. The answer comes once the file and its row are safe; the import follows by itself."""
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from django.conf import settings
+from django.shortcuts import get_object_or_404
+from django.urls import path, reverse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers, status
+from rest_framework.exceptions import APIException
+from rest_framework.generics import ListAPIView, RetrieveAPIView
+from rest_framework.parsers import BaseParser, MultiPartParser
+from rest_framework.permissions import BasePermission
+from rest_framework.response import Response
+
+from apps.readings import actions, files, importers
+from apps.readings.models import RejectedLine, Sender, Upload
+from apps.readings.statements import Statement
+
+CHUNK_BYTES = 1024**2
+MULTIPART_OVERHEAD_BYTES = 64 * 1024
+
+
+class MaySeeUploads(BasePermission):
+    def has_permission(self, request, view):
+        return request.user.has_perm("readings.view_upload" if request.method == "GET" else "readings.add_upload")
+
+
+class TooLarge(APIException):
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+    default_code = "too_large"
+
+
+class RawBody(BaseParser):
+    """The body is the file. It is streamed to disk, never held."""
+
+    media_type = "*/*"
+
+    def parse(self, stream: BinaryIO, media_type=None, parser_context=None) -> dict:
+        return {"file": iter(lambda: stream.read(CHUNK_BYTES), b"")}
+
+
+class StatementSerializer(serializers.Serializer):
+    """What is left out is taken from the sender's last upload, then guessed from the content."""
+
+    sender = serializers.CharField(max_length=100, required=False, help_text="Who sends; default: the API client.")
+    timezone = serializers.CharField(
+        max_length=64, required=False, help_text="Clock of stamps without a zone: Europe/London, UTC or +10:00."
+    )
+    stamps = serializers.ChoiceField(Sender.Stamps.choices, required=False, help_text="What of its period one marks.")
+    measures = serializers.ChoiceField(Sender.Measures.choices, required=False)
+    unit = serializers.ChoiceField(Sender.Unit.choices, required=False)
+    multiplier = serializers.FloatField(required=False, help_text="What a value is multiplied by to be in the unit.")
+    format = serializers.ChoiceField(
+        [(name, one.label) for name, one in importers.BY_NAME.items()], required=False, help_text="Default: recognised."
+    )
+
+    def validate(self, data: dict) -> dict:
+        stated = {key: value for key, value in data.items() if key != "sender"}
+        faults = Statement(**{"timezone": "UTC", **stated}).faults()
+        if faults:
+            raise serializers.ValidationError(faults)
+        return data
+
+
+class NewUploadSerializer(StatementSerializer):
+    file = serializers.FileField()
+
+
+class UploadSerializer(serializers.ModelSerializer):
+    url = serializers.SerializerMethodField()
+    sender = serializers.CharField(source="sender.name")
+    progress = serializers.SerializerMethodField(help_text="0 to 1 while it is being imported.")
+    held_meters = serializers.SerializerMethodField(help_text="Unknown meters whose readings wait.")
+    rejected_url = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Upload
+        fields = [
+            "id", "url", "name", "status", "error", "progress", "at", "imported_at", "sender", "size", "sha256",
+            "format", "timezone", "stamps", "measures", "unit", "multiplier", "readings", "meters",
+            "meters_registered", "held_meters", "days_new", "days_changed", "days_same", "duplicates", "rejected",
+            "rejected_url", "first_day", "last_day",
+        ]  # fmt: skip
+
+    def get_url(self, upload: Upload) -> str:
+        return self.context["request"].build_absolute_uri(reverse("api-upload", args=[upload.pk]))
+
+    def get_rejected_url(self, upload: Upload) -> str:
+        return self.context["request"].build_absolute_uri(reverse("api-upload-rejected", args=[upload.pk]))
+
+    def get_progress(self, upload: Upload) -> float:
+        if upload.status == Upload.Status.IMPORTED:
+            return 1.0
+        return upload.progress.fraction if hasattr(upload, "progress") else 0.0
+
+    def get_held_meters(self, upload: Upload) -> list[str]:
+        return [held.serial for held in upload.held.all()]
+
+
+class TakenSerializer(UploadSerializer):
+    already = serializers.BooleanField(help_text="True: the same content came before, and nothing was changed.")
+
+    class Meta(UploadSerializer.Meta):
+        fields = [*UploadSerializer.Meta.fields, "already"]
+
+
+class RejectedLineSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = RejectedLine
+        fields = ["line", "reason", "text"]
+
+
+class Uploads(ListAPIView):
+    """Uploads that you may see, newest first; POST takes a file."""
+
+    permission_classes = [MaySeeUploads]
+    parser_classes = [MultiPartParser, RawBody]
+    serializer_class = UploadSerializer
+
+    def get_queryset(self):
+        return visible_uploads(self.request)
+
+    def initial(self, request, *args, **kwargs):
+        super().initial(request, *args, **kwargs)
+        # Before a byte of the body is read.
+        if int(request.META.get("CONTENT_LENGTH") or 0) > settings.UPLOAD_MAX_BYTES + MULTIPART_OVERHEAD_BYTES:
+            raise TooLarge(files.too_large())
+
+    @extend_schema(tags=["uploads"])
+    def get(self, request, *args, **kwargs):
+        return super().get(request, *args, **kwargs)
+
+    @extend_schema(
+        tags=["uploads"],
+        parameters=[
+            OpenApiParameter("name", OpenApiTypes.STR, description="Name of the file, where the body is the file.")
+        ],
+        request={"multipart/form-data": NewUploadSerializer, "application/octet-stream": OpenApiTypes.BINARY},
+        responses={
+            202: TakenSerializer,
+            200: TakenSerializer,
+            413: {"type": "object", "properties": {"detail": {"type": "string"}}},
+        },
+    )
+    def post(self, request):
+        """Take a file: as multipart form with the statement's fields beside it, or as the body itself with the
+        statement in the query. 202: the file is safe, and is imported in a moment; ask its `url`. A file that cannot
+        be read at all comes back with the status `failed` and its `error`. 200: the same content came before."""
+        file = request.data.get("file")
+        is_form = hasattr(file, "chunks")
+        if not file or (not is_form and not isinstance(file, Iterator)):
+            raise serializers.ValidationError({"file": ["Send the file in the field `file`, or as the body."]})
+        stated = StatementSerializer(data=request.data if is_form else request.query_params)
+        stated.is_valid(raise_exception=True)
+        statement = dict(stated.validated_data)
+        sender = statement.pop("sender", None) or (request.auth.name if request.auth else request.user.get_username())
+        name = file.name if is_form else request.query_params.get("name", "upload")
+        try:
+            upload, is_new = actions.receive(
+                file=file, name=name, sender=sender, statement=statement, by=request.user, confirm=True
+            )
+        except files.TooLarge as error:
+            raise TooLarge(str(error)) from None
+        upload.already = not is_new
+        answer = TakenSerializer(upload, context={"request": request}).data
+        return Response(answer, status.HTTP_202_ACCEPTED if is_new else status.HTTP_200_OK)
+
+
+class UploadDetail(RetrieveAPIView):
+    """Status, progress and counts of an upload."""
+
+    permission_classes = [MaySeeUploads]
+    serializer_class = UploadSerializer
+
+    def get_queryset(self):
+        return visible_uploads(self.request)
+
+    @extend_schema(tags=["uploads"])
+    def get(self, request, *args, **kwargs):
+        return super().get(request, *args, **kwargs)
+
+
+class RejectedLines(ListAPIView):
+    """Lines of an upload that were not taken, each with its reason."""
+
+    permission_classes = [MaySeeUploads]
+    serializer_class = RejectedLineSerializer
+
+    def get_queryset(self):
+        if getattr(self, "swagger_fake_view", False):  # the API's description is made without anybody asking
+            return RejectedLine.objects.none()
+        upload = get_object_or_404(Upload.objects.visible_to(self.request.user), pk=self.kwargs["pk"])
+        return upload.rejected_lines.order_by("line", "pk")
+
+    @extend_schema(tags=["uploads"])
+    def get(self, request, *args, **kwargs):
+        return super().get(request, *args, **kwargs)
+
+
+def visible_uploads(request):
+    return Upload.objects.visible_to(request.user).with_progress().prefetch_related("held")
+
+
+api_urls = [
+    path("uploads", Uploads.as_view(), name="api-uploads"),
+    path("uploads/<int:pk>", UploadDetail.as_view(), name="api-upload"),
+    path("uploads/<int:pk>/rejected", RejectedLines.as_view(), name="api-upload-rejected"),
+]

@@ -1,0 +1,13 @@
+from django.urls import path
+
+from apps.readings import views
+
+urlpatterns = [
+    path("uploads/", views.upload_list, name="upload_list"),
+    path("uploads/new/", views.upload_new, name="upload_new"),
+    path("uploads/<int:pk>/", views.upload, name="upload"),
+    path("uploads/<int:pk>/confirm/", views.upload_confirm, name="upload_confirm"),
+    path("uploads/<int:pk>/discard/", views.upload_discard, name="upload_discard"),
+    path("uploads/<int:pk>/retry/", views.upload_retry, name="upload_retry"),
+    path("uploads/<int:pk>/rejected.csv", views.upload_rejected, name="upload_rejected"),
+]

@@ -1,0 +1,164 @@
+import csv
+from collections.abc import Iterator
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.core.paginator import Paginator
+from django.http import HttpResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from apps.readings import actions, files, importers
+from apps.readings.forms import StatementForm, UploadForm, zone_proposals
+from apps.readings.guessing import preview
+from apps.readings.importers.base import FileFault
+from apps.readings.models import Sender, Upload
+from apps.readings.statements import Statement
+
+UPLOADS_ON_A_PAGE = 50
+REJECTED_SHOWN = 50
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+may_see = permission_required("readings.view_upload", raise_exception=True)
+may_add = permission_required("readings.add_upload", raise_exception=True)
+
+
+@may_see
+@require_GET
+def upload_list(request):
+    visible = Upload.objects.visible_to(request.user).with_progress()
+    page = Paginator(visible, UPLOADS_ON_A_PAGE).get_page(request.GET.get("page"))
+    return render(request, "readings/upload_list.html", {"page": page})
+
+
+@may_add
+@require_http_methods(["GET", "POST"])
+def upload_new(request):
+    form = UploadForm(request.POST or None, request.FILES or None)
+    if form.is_valid():
+        try:
+            upload, is_new = actions.receive(
+                file=form.cleaned_data["file"],
+                name=form.cleaned_data["file"].name,
+                sender=form.cleaned_data["sender"],
+                by=request.user,
+                confirm=False,
+            )
+        except files.TooLarge as error:
+            form.add_error("file", str(error))
+        else:
+            return _lead_to(request, upload, is_new)
+    senders = Sender.objects.values_list("name", flat=True)
+    return render(request, "readings/upload_new.html", {"form": form, "senders": senders})
+
+
+def _lead_to(request, upload: Upload, is_new: bool) -> HttpResponse:
+    if is_new:
+        return redirect("upload", upload.pk)
+    if not Upload.objects.visible_to(request.user).filter(pk=upload.pk).exists():
+        messages.info(request, _("Somebody else has uploaded this very file already. Nothing was changed."))
+        return redirect("upload_list")
+    messages.info(request, _("This very file is here already; this is its upload. Nothing was changed."))
+    return redirect("upload", upload.pk)
+
+
+@may_see
+@require_GET
+def upload(request, pk: int):
+    found = _upload(request, pk)
+    if found.status == Upload.Status.DRAFT:
+        return _draft(request, found, StatementForm(initial=Statement.of(found).as_dict()))
+    template = "readings/_state.html" if request.htmx else "readings/upload.html"
+    return render(request, template, _state_of(found))
+
+
+@may_add
+@require_POST
+def upload_confirm(request, pk: int):
+    found = _upload(request, pk)
+    form = StatementForm(request.POST)
+    if found.status == Upload.Status.DRAFT and (not form.is_valid() or request.htmx or "preview" in request.POST):
+        return _draft(request, found, form)
+    return _try(request, lambda: actions.confirm(upload=found, statement=form.cleaned_data, by=request.user), found)
+
+
+@may_add
+@require_POST
+def upload_discard(request, pk: int):
+    found = _upload(request, pk)
+    return _try(request, lambda: actions.discard(upload=found, by=request.user), found)
+
+
+@may_add
+@require_POST
+def upload_retry(request, pk: int):
+    found = _upload(request, pk)
+    return _try(request, lambda: actions.retry(upload=found, by=request.user), found)
+
+
+@may_see
+@require_GET
+def upload_rejected(request, pk: int):
+    found = _upload(request, pk)
+    lines = found.rejected_lines.order_by("line", "pk").values_list("line", "reason", "text")
+    response = StreamingHttpResponse(_csv(lines.iterator()), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="rejected-{found.pk}.csv"'
+    return response
+
+
+def _csv(lines: Iterator[tuple[int, str, str]]) -> Iterator[str]:
+    class Echo:
+        def write(self, text: str) -> str:
+            return text
+
+    writer = csv.writer(Echo())
+    yield writer.writerow(["line", "reason", "content"])
+    for line, reason, text in lines:
+        # The content is a stranger's, and a spreadsheet would run it as a formula.
+        yield writer.writerow([line, reason, f"'{text}" if text.startswith(FORMULA_STARTS) else text])
+
+
+def _upload(request, pk: int) -> Upload:
+    return get_object_or_404(Upload.objects.visible_to(request.user).with_progress(), pk=pk)
+
+
+def _try(request, action, found: Upload) -> HttpResponse:
+    try:
+        action()
+    except actions.MoveNotAllowed:
+        messages.error(request, _("Meanwhile the upload has moved on, or the same file came in again."))
+    return redirect("upload", found.pk)
+
+
+def _draft(request, found: Upload, form: StatementForm) -> HttpResponse:
+    stated = Statement.of(found).as_dict()
+    if form.is_bound and form.is_valid():
+        stated |= form.cleaned_data
+    example, fault = None, ""
+    try:
+        example = preview(found.path, Statement(**stated))
+    except FileFault as error:
+        fault = str(error)
+    context = {
+        "upload": found,
+        "form": form,
+        "example": example,
+        "fault": fault,
+        "format": importers.BY_NAME[found.format].label,
+        "chart": example and {"kwh": example.kwh, "interval_minutes": example.interval_minutes},
+        "zones": zone_proposals(),
+    }
+    return render(request, "readings/_example.html" if request.htmx else "readings/draft.html", context)
+
+
+def _state_of(found: Upload) -> dict:
+    format_ = importers.BY_NAME.get(found.format)
+    return {
+        "upload": found,
+        "format": format_.label if format_ else "",
+        "progress": getattr(found, "progress", None),
+        "rejected": found.rejected_lines.order_by("line", "pk")[:REJECTED_SHOWN] if found.rejected else [],
+        "rejected_shown": REJECTED_SHOWN,
+        "held": found.held.order_by("serial"),
+    }
