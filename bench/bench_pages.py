@@ -27,14 +27,14 @@ def addresses() -> dict[str, str]:
     case, upload = Case.objects.select_related("consumer").first(), Upload.objects.first()
     plain = ["home", "case_queue", "consumer_search", "map", "upload_list", "upload_new", "run_list", "model_list"]
     return {
-        **{name: reverse(name) for name in [*plain, "consumers_unassigned", "api_cases"]},
+        **{name: reverse(name) for name in [*plain, "consumers_unassigned", "api-cases"]},
         "map_data (whole city)": reverse("map_data") + "?box=-1.7,53.0,-1.4,53.1",
         "map_data (a few streets)": reverse("map_data") + "?box=-1.57,53.04,-1.54,53.06",
         "consumer_search (by name)": reverse("consumer_search") + "?q=an",
         "case": reverse("case", args=[case.pk]),
         "consumer": reverse("consumer", args=[case.consumer.number]),
         "upload": reverse("upload", args=[upload.pk]),
-        "api_consumer": reverse("api_consumer", args=[case.consumer.number]),
+        "api-consumer": reverse("api-consumer", args=[case.consumer.number]),
     }
 
 

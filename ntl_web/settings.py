@@ -209,6 +209,12 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_NAME_OVERRIDES": {
+        "CaseStatus": "apps.cases.models.Case.Status",
+        "UploadStatus": "apps.readings.models.Upload.Status",
+        "RiskLevel": "apps.detection.models.RiskLevel",
+        "AnomalyKind": "apps.detection.models.Kind",
+    },
 }
 
 # --- Readings ---------------------------------------------------------------------------------------------------------

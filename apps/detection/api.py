@@ -140,6 +140,6 @@ class Predict(APIView):
 
 
 api_urls = [
-    path("consumers/<path:number>", ConsumerRisk.as_view(), name="api_consumer"),
-    path("predict", Predict.as_view(), name="api_predict"),
+    path("consumers/<path:number>", ConsumerRisk.as_view(), name="api-consumer"),
+    path("predict", Predict.as_view(), name="api-predict"),
 ]

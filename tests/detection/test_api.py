@@ -31,23 +31,23 @@ def curve(days=60, **fields):
 
 def test_a_stored_consumer_has_a_risk_profile(head_end, neighbourhood, model):
     scoring.score_pending()
-    answer = head_end.get(reverse("api_consumer", args=[neighbourhood[0].number])).json()
+    answer = head_end.get(reverse("api-consumer", args=[neighbourhood[0].number])).json()
     assert answer["consumer_id"] == neighbourhood[0].number
     assert answer["risk"]["anomaly_type"] == "zero_consumption"
     assert answer["risk"]["reasons"][0]["sentence"]
 
 
 def test_an_unscored_consumer_has_a_profile_without_risk(head_end, consumer):
-    assert head_end.get(reverse("api_consumer", args=[consumer.number])).json()["risk"] is None
+    assert head_end.get(reverse("api-consumer", args=[consumer.number])).json()["risk"] is None
 
 
 def test_a_consumer_of_another_zone_is_not_found(otto, consumer, client):
     client.force_login(otto)
-    assert client.get(reverse("api_consumer", args=[consumer.number])).status_code == 404
+    assert client.get(reverse("api-consumer", args=[consumer.number])).status_code == 404
 
 
 def test_a_curve_that_is_not_stored_is_scored(head_end, model):
-    answer = head_end.post(reverse("api_predict"), curve(), format="json")
+    answer = head_end.post(reverse("api-predict"), curve(), format="json")
     assert answer.status_code == 200, answer.content
     assert 0 <= answer.json()["score"] <= 1
     assert answer.json()["data_until"] == "2026-03-05"
@@ -56,12 +56,12 @@ def test_a_curve_that_is_not_stored_is_scored(head_end, model):
 def test_a_curve_that_stops_scores_higher(head_end, model):
     whole = curve()
     stopped = curve(consumption_data=whole["consumption_data"][: 24 * 40] + [0.0] * 24 * 20)
-    scores = [head_end.post(reverse("api_predict"), body, format="json").json()["score"] for body in (whole, stopped)]
+    scores = [head_end.post(reverse("api-predict"), body, format="json").json()["score"] for body in (whole, stopped)]
     assert scores[1] > scores[0]
 
 
 def test_two_days_are_too_little_and_say_so(head_end, model):
-    answer = head_end.post(reverse("api_predict"), curve(days=2), format="json").json()
+    answer = head_end.post(reverse("api-predict"), curve(days=2), format="json").json()
     assert answer["score"] is None
     assert "2 days" in answer["reasons"][0]["sentence"]
 
@@ -80,27 +80,27 @@ def test_two_days_are_too_little_and_say_so(head_end, model):
     ],
 )
 def test_a_curve_that_makes_no_sense_is_refused(head_end, model, fields):
-    answer = head_end.post(reverse("api_predict"), curve(**fields), format="json")
+    answer = head_end.post(reverse("api-predict"), curve(**fields), format="json")
     assert answer.status_code == 400
     assert set(answer.json()) == set(fields)
 
 
 def test_without_a_model_predict_says_what_is_missing(head_end):
-    answer = head_end.post(reverse("api_predict"), curve(), format="json")
+    answer = head_end.post(reverse("api-predict"), curve(), format="json")
     assert answer.status_code == 503
     assert "28 days" in answer.json()["detail"]
 
 
 def test_a_wrong_or_revoked_key_is_refused(head_end, db):
     ApiClient.objects.update(revoked_at="2026-01-01T00:00Z")
-    answer = head_end.get(reverse("api_cases"))
+    answer = head_end.get(reverse("api-cases"))
     assert answer.status_code == 401
 
 
 def test_cases_are_listed_for_who_may_see_them(case, ines, otto, client):
     client.force_login(ines)
-    listed = client.get(reverse("api_cases")).json()
+    listed = client.get(reverse("api-cases")).json()
     assert [one["consumer_id"] for one in listed["results"]] == ["C-00001"]
     client.force_login(otto)
-    assert client.get(reverse("api_cases")).json()["count"] == 0
-    assert client.get(reverse("api_case", args=[case.pk])).status_code == 404
+    assert client.get(reverse("api-cases")).json()["count"] == 0
+    assert client.get(reverse("api-case", args=[case.pk])).status_code == 404
