@@ -78,6 +78,12 @@
     }
   });
 
+  // One box ticks all boxes of a name: data-ticks="consumers".
+  document.addEventListener("change", (event) => {
+    const name = event.target.dataset?.ticks;
+    if (name) event.target.form.querySelectorAll(`input[name="${name}"]`).forEach((box) => { box.checked = event.target.checked; });
+  });
+
   // A form field that submits its form by itself: data-submits on a select or checkbox.
   document.addEventListener("change", (event) => {
     if (event.target.matches("[data-submits]")) event.target.form.requestSubmit();
