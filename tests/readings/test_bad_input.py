@@ -1,0 +1,163 @@
+"""Every way in which a file can be wrong gets a message that names what and where; nothing is half-written or lost."""
+
+import io
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from apps.grid.models import Meter
+from apps.readings import actions
+from apps.readings.files import TooLarge
+from apps.readings.models import LoadProfile, Upload
+from tests.readings.files import hours, long_csv, rejected, send, stored
+
+pytestmark = pytest.mark.django_db
+
+
+def parquet() -> bytes:
+    stamps = np.datetime64("2026-03-01T00:00", "s") + np.arange(24) * np.timedelta64(1, "h")
+    file = io.BytesIO()
+    pq.write_table(pa.table({"timestamp": stamps, "M-1": np.ones(24), "M-2": np.zeros(24)}), file)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "The file is empty"),
+        (b"\n \n", "The file is empty"),
+        (b"meter,timestamp,kwh\n", "Line 1 names the columns, but no line"),
+        (b"a,b,c\n1,2,3\n", "these columns: a, b, c"),
+        (b"meter,timestamp\nM-1,2026-03-01\n", "No column names the reading"),
+        (b"timestamp,kwh\n2026-03-01,1\n", "No column names the meter"),
+        (parquet()[:400], "The Parquet file is cut off or damaged"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(90), "This is a PNG picture"),
+        (b"PK\x03\x04" + bytes(90), "This is an Excel workbook or a zip archive"),
+        (b"%PDF-1.7 ...", "This is a PDF document"),
+        (b'{"meter": 1}', "This is a JSON document"),
+        (b"meter,timestamp,kwh\nM-1,2026-03-01 00:00,\x00\n", "byte 42 is zero"),
+        (b"meter,timestamp,kwh\nM-1,2026-03-01 00:00,\n", "The file holds no reading"),
+        (b"meter,timestamp,kwh\nM-1,soon,1\n", "not a date and time, such as line 2: M-1,soon,1"),
+    ],
+)
+def test_a_file_that_is_no_file_of_readings_fails_and_says_why(content, said):
+    upload = send(content)
+    assert upload.status == Upload.Status.FAILED
+    assert said in upload.error
+    assert upload.path.read_bytes() == content
+    assert not LoadProfile.objects.exists()
+    assert not Meter.objects.exists()
+
+
+def test_a_file_that_mixes_zoned_and_naive_stamps_is_refused_with_the_line_that_differs():
+    upload = send(long_csv(("M-1", "2026-03-01 00:00", 1), ("M-1", "2026-03-01T01:00Z", 1)))
+    assert upload.status == Upload.Status.FAILED
+    assert upload.error.startswith("Line 3 has a stamp with its own time zone")
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("M-1,2026-03-01 24:30,1", "not a date and time"),
+        ("M-1,2026-02-30 00:00,1", "not a date and time"),
+        ("M-1,,1", "not a date and time"),
+        (",2026-03-01 01:00,1", "no meter is named"),
+        ("M-1,2026-03-02 01:00,lots", "not a number"),
+        ("M-1,2026-03-02 01:00,1.2.3", "not a number"),
+        ("M-1,2026-03-02 01:00,-0.5", "negative: energy taken from the grid cannot be"),
+        ("M-1,2026-03-02 01:00,1e9", "absurd: above 100000 kWh for one reading"),
+        ("M-1,2026-03-02 01:17,1", "off the grid of this meter's 60 minutes"),
+        ("M-1,2026-03-02 01:00:30,1", "a stamp with seconds is on no interval"),
+        ("M-1,1900-01-01 00:00,1", "the day is more than 20 years ago or after tomorrow"),
+        ("M-1,2999-01-01 00:00,1", "the day is more than 20 years ago or after tomorrow"),
+        ("M-1,2026-03-02 01:00", "3 columns expected, 2 found"),
+    ],
+)
+def test_a_wrong_line_is_kept_with_its_number_and_reason_and_the_others_are_taken(line, reason):
+    upload = send(long_csv(*hours()) + line + "\n")
+    assert upload.status == Upload.Status.IMPORTED
+    assert upload.readings == 24
+    assert [(number, why) for number, why, _text in rejected(upload)] == [(26, reason)]
+    assert upload.rejected == 1
+    assert stored("M-1", "2026-03-01") == [float(hour) for hour in range(24)]
+
+
+def test_line_numbers_stay_right_after_empty_and_broken_lines():
+    content = long_csv(*hours()[:2]) + "\nM-1\n\nM-1,2026-03-01 02:00,x\n"
+    assert [(line, why) for line, why, _text in rejected(send(content))] == [
+        (5, "3 columns expected, 1 found"),
+        (7, "not a number"),
+    ]
+
+
+def test_line_numbers_stay_right_across_blocks_of_a_large_file(monkeypatch):
+    monkeypatch.setattr("apps.readings.importers.csv_tables.BLOCK_BYTES", 200)
+    lines = long_csv(*(hours() + hours(day="2026-03-02"))).splitlines()
+    lines[7] += ",1"
+    lines[30] = "M-1,2026-03-02 05:00,x"
+    lines[40] += ",1"
+    lines[45] = "M-1,2026-03-02 20:00,y"
+    upload = send("\n".join(lines))
+    assert [line for line, _why, _text in rejected(upload)] == [8, 31, 41, 46]
+
+
+def test_text_in_a_wide_file_is_named_with_line_and_column():
+    upload = send("timestamp,M-1,M-2\n2026-03-01 00:00,1,2\n2026-03-01 01:00,1,two\n")
+    assert rejected(upload) == [(3, "not a number", "M-2: two")]
+    assert upload.readings == 3
+
+
+def test_the_last_of_conflicting_lines_counts_and_identical_ones_are_no_fault():
+    rows = [*hours(), ("M-1", "2026-03-01 03:00", 9), ("M-1", "2026-03-01 04:00", 4)]
+    upload = send(long_csv(*rows))
+    assert stored("M-1", "2026-03-01")[3] == 9
+    assert (upload.duplicates, upload.rejected) == (1, 1)
+    assert rejected(upload) == [
+        (5, "duplicate: a later line gives another value for this time", "M-1,2026-03-01 03:00,3")
+    ]
+
+
+def test_stamps_may_come_in_any_order():
+    send(long_csv(*reversed(hours())))
+    assert stored("M-1", "2026-03-01") == [float(hour) for hour in range(24)]
+
+
+def test_no_more_rejected_lines_are_kept_than_the_setting_allows_but_all_are_counted(settings):
+    settings.REJECTED_LINES_KEPT = 2
+    upload = send(long_csv(*hours(), *(("M-1", "2026-03-02 00:00", "x"),) * 5))
+    assert (upload.rejected, upload.rejected_lines.count()) == (5, 2)
+
+
+def test_a_file_over_the_limit_is_refused_before_it_is_kept(settings, media):
+    settings.UPLOAD_MAX_BYTES = 100
+    with pytest.raises(TooLarge, match=r"larger than the 0\.0001 MB"):
+        send(long_csv(*hours()))
+    assert not Upload.objects.exists()
+    assert list((media / "uploads").iterdir()) == []
+
+
+def test_an_import_that_breaks_in_the_middle_leaves_nothing_and_is_tried_again(monkeypatch):
+    with monkeypatch.context() as broken:
+        broken.setattr("apps.readings.copying.rejected_lines", lambda *_: 1 / 0)
+        upload = send(long_csv(*hours()))
+    assert (upload.status, upload.attempts) == (Upload.Status.PENDING, 1)
+    assert not LoadProfile.objects.exists()
+    assert not Meter.objects.exists()
+    assert actions.import_upload(upload)
+    assert LoadProfile.objects.count() == 1
+
+
+def test_what_stops_three_times_is_parked_with_a_way_to_try_again(monkeypatch, sam, rung):
+    monkeypatch.setattr("apps.readings.importing.parse", lambda *_: 1 / 0)
+    upload = send(long_csv(*hours()))
+    for _attempt in range(3):
+        actions.import_upload(upload)
+    upload.refresh_from_db()
+    assert (upload.status, upload.attempts) == (Upload.Status.FAILED, 3)
+    assert "stopped 3 times" in upload.error
+    monkeypatch.undo()
+    actions.import_upload(actions.retry(upload=upload, by=sam))
+    upload.refresh_from_db()
+    assert upload.status == Upload.Status.IMPORTED
