@@ -44,7 +44,10 @@ find_python() {
 
 has_program() { command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ]; }
 has_library() { /sbin/ldconfig -p | grep -q "$1\.so"; }
-has_browser() { has_program chromium || has_program chromium-browser || has_program google-chrome; }
+has_browser() {
+    has_program chromium || has_program google-chrome ||
+        compgen -G "${PLAYWRIGHT_BROWSERS_PATH:-$HOME/.cache/ms-playwright}/chromium-*" >/dev/null
+}
 has_postgis() {
     local control version
     for control in /usr/share/postgresql/*/extension/postgis.control; do
@@ -125,13 +128,13 @@ apt_get() {
     "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 APT_LISTCHANGES_FRONTEND=none apt-get \
         -qy -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 -o Dpkg::Options::=--force-confold "$@"
 }
-install_with_apt() { # package...
+refresh_apt() {
     # Finishes an install that was interrupted; without one it does nothing.
     "${sudo[@]}" dpkg --configure -a
     # A third party's source that is down is no reason to stop: what is missing shows when it is installed.
     apt_get update || true
-    apt_get install --no-install-recommends "$@"
 }
+apt_offers() { apt-cache policy "$1" | grep -q 'Candidate: [^(]'; }
 
 install_system_packages() {
     local -a missing
@@ -146,8 +149,13 @@ install_system_packages() {
         "You are not root and cannot use sudo. Ask an administrator to run:" \
         "apt-get install -y ${missing[*]} - and then run this again"
     forbid_services
-    step "System packages (${missing[*]})" install_with_apt "${missing[@]}"
-    disable_installed "${missing[@]}"
+    step "Package lists" refresh_apt
+    # Ubuntu has Chromium as a snap only; install_browser finds another way there.
+    if [ "${missing[-1]}" = chromium ] && ! apt_offers chromium; then unset 'missing[-1]'; fi
+    if [ ${#missing[@]} -gt 0 ]; then
+        step "System packages (${missing[*]})" apt_get install --no-install-recommends "${missing[@]}"
+        disable_installed "${missing[@]}"
+    fi
     allow_services
 }
 
@@ -194,8 +202,15 @@ install_frontend_packages() {
     printf '%s\n' "$wanted" >$stamp
 }
 
+# Where apt had none: the build that Playwright's makers distribute.
+install_browser() {
+    [ -n "$browser" ] && ! has_browser || return 0
+    step "Browser (Playwright's own)" .venv/bin/python -m playwright install --with-deps chromium
+}
+
 python=$(find_python)
 install_system_packages
 install_python_packages
 install_frontend_packages
+install_browser
 say "Set-up: complete ($SECONDS s)"
