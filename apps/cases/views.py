@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.vary import vary_on_headers
 
 from apps.cases import actions, casefile, workflow
 from apps.cases.filters import CaseFilter, columns, counts_by_level, investigators, investigators_of
@@ -26,6 +27,7 @@ may_change = permission_required("cases.change_case", raise_exception=True)
 
 @may_see
 @require_http_methods(["GET", "HEAD", "POST"])
+@vary_on_headers("HX-Request")  # a browser that goes back must not show the fragment as the page
 def case_queue(request):
     visible = Case.objects.visible_to(request.user)
     if request.method == "POST":

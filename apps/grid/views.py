@@ -7,6 +7,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
+from django.views.decorators.vary import vary_on_headers
 
 from apps.grid import actions
 from apps.grid.forms import AssignZoneForm
@@ -17,6 +18,7 @@ CONSUMERS_ON_A_PAGE = 50
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required("grid.change_consumer", raise_exception=True)
+@vary_on_headers("HX-Request")  # a browser that goes back must not show the fragment as the page
 def consumers_unassigned(request) -> HttpResponse:
     """Consumers that came with a file and that nobody has placed yet."""
     text = request.GET.get("q", "").strip()

@@ -7,6 +7,7 @@ from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+from django.views.decorators.vary import vary_on_headers
 
 from apps.cases import casefile
 from apps.detection import reasons
@@ -58,6 +59,7 @@ def redis_answers() -> bool:
 
 @require_safe
 @may_see_consumers
+@vary_on_headers("HX-Request")  # a browser that goes back must not show the fragment as the page
 def consumer_search(request):
     chosen = ConsumerFilter(request.GET, queryset=for_list(request.user), request=request)
     context = {

@@ -1,0 +1,129 @@
+"""Every address, asked for by those who should not get it. A new address fails here until somebody lists it."""
+
+from dataclasses import dataclass
+
+import pytest
+from django.urls import URLResolver, get_resolver, reverse
+
+from tests import factories
+
+LOGIN = "login"  # redirected to the log-in page
+
+
+@dataclass(frozen=True)
+class Expected:
+    anonymous: int | str
+    outsider: int  # logged in, without any role
+    otto: int  # an investigator of another zone than the one that everything lies in
+    method: str = "get"
+    of: str = ""  # which object of the north the address names
+
+
+def page(otto: int, **more) -> Expected:
+    return Expected(LOGIN, 403, otto, **more)
+
+
+def api(otto: int, **more) -> Expected:
+    return Expected(401, 403, otto, **more)
+
+
+ADDRESSES = {
+    "login": Expected(200, 302, 302),
+    "logout": Expected(LOGIN, 302, 302, method="post"),
+    "health": Expected(200, 200, 200),
+    "home": page(200),
+    "case_queue": page(200),
+    "case": page(404, of="case"),
+    "case_assign": page(404, of="case", method="post"),
+    "case_note": page(404, of="case", method="post"),
+    "case_move": page(404, of="case", method="post"),
+    "case_close": page(404, of="case", method="post"),
+    "case_reopen": page(404, of="case", method="post"),
+    "map": page(200),
+    "map_data": page(400),  # without a box
+    "consumer_search": page(200),
+    "consumer": page(404, of="consumer"),
+    "consumers_unassigned": page(403),
+    "upload_list": page(403),
+    "upload_new": page(403),
+    "upload": page(403, of="upload"),
+    "upload_confirm": page(403, of="upload", method="post"),
+    "upload_discard": page(403, of="upload", method="post"),
+    "upload_retry": page(403, of="upload", method="post"),
+    "upload_rejected": page(403, of="upload"),
+    "run_list": page(403),
+    "shard_retry": page(403, of="shard", method="post"),
+    "model_list": page(403),
+    "model_activate": page(403, of="model", method="post"),
+    "api-uploads": api(403),
+    "api-upload": api(403, of="upload"),
+    "api-upload-rejected": api(403, of="upload"),
+    "api-consumer": api(404, of="consumer"),
+    "api-predict": api(403, method="post"),
+    "api-cases": api(200),
+    "api-case": api(404, of="case"),
+    # What the API can do is no secret among those who may log in.
+    "schema": Expected(401, 200, 200),
+    "api-docs": Expected(401, 200, 200),
+}
+
+
+def names(patterns) -> list[str]:
+    found = []
+    for pattern in patterns:
+        if not isinstance(pattern, URLResolver):
+            found.append(pattern.name)
+        elif pattern.namespace != "admin":
+            found += names(pattern.url_patterns)
+    return found
+
+
+@pytest.fixture
+def address(request, case):
+    upload = factories.UploadFactory(by=factories.UserFactory(username="somebody"))
+    run = case.score.run
+    objects = {
+        "": [],
+        "case": [case.pk],
+        "consumer": [case.consumer.number],
+        "upload": [upload.pk],
+        "shard": [run.shards.create(consumer_ids=[case.consumer_id], status="failed").pk],
+        "model": [run.model_version_id],
+    }
+    return lambda name: reverse(name, args=objects[ADDRESSES[name].of])
+
+
+def test_every_address_is_listed_here():
+    assert sorted(names(get_resolver().url_patterns)) == sorted(ADDRESSES)
+
+
+def ask(client, name, url):
+    return client.generic(ADDRESSES[name].method.upper(), url)
+
+
+@pytest.mark.parametrize("name", ADDRESSES)
+def test_nobody_gets_in_without_a_log_in(client, address, name):
+    response = ask(client, name, address(name))
+    if ADDRESSES[name].anonymous == LOGIN:
+        assert response.status_code == 302
+        assert response.url.startswith(reverse("login"))
+    else:
+        assert response.status_code == ADDRESSES[name].anonymous
+
+
+@pytest.mark.parametrize("name", ADDRESSES)
+def test_somebody_without_a_role_sees_nothing(client, address, name):
+    client.force_login(factories.UserFactory(username="outsider"))
+    assert ask(client, name, address(name)).status_code == ADDRESSES[name].outsider
+
+
+@pytest.mark.parametrize("name", ADDRESSES)
+def test_an_investigator_of_another_zone_finds_nothing_of_this_one(client, address, otto, name):
+    client.force_login(otto)
+    assert ask(client, name, address(name)).status_code == ADDRESSES[name].otto
+
+
+def test_the_admin_is_for_staff(client, otto):
+    client.force_login(otto)
+    response = client.get(reverse("admin:index"))
+    assert response.status_code == 302
