@@ -1,14 +1,13 @@
 """`make bench`: runs every bench_*.py, prints each figure beside a floor measured in the same run, and writes
 results.json and RESULTS.md. Timings on shared machines are noisy; the ratios hold. Benchmarks are not tests."""
 
-import importlib
 import json
-import multiprocessing
 import os
 import platform
 import sys
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+
+from bench.alone import run_alone
 
 HERE = Path(__file__).parent
 
@@ -30,17 +29,6 @@ def main(names: list[str]) -> None:
         return
     (HERE / "results.json").write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
     (HERE / "RESULTS.md").write_text(table(results, machine))
-
-
-def run_alone(module: str) -> list[dict]:
-    """Each in a fresh process: memory and warm caches of one do not flatter or burden the next."""
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=context) as pool:  # unlike Pool, lets a benchmark start workers of its own
-        return pool.submit(run_module, module).result()
-
-
-def run_module(module: str) -> list[dict]:
-    return importlib.import_module(f"bench.{module}").run()
 
 
 def line(result: dict) -> str:

@@ -2,10 +2,10 @@
 
 import io
 import multiprocessing
-import resource
 import time
 
 from bench import scratch
+from bench.alone import peak_memory_mb
 
 CONSUMERS, DAYS = 2000, 180
 
@@ -45,7 +45,6 @@ def score_in_a_worker() -> list[dict]:
     scoring.score_pending()
     seconds = time.perf_counter() - began
     scores = RiskScore.objects.filter(run=ScoringRun.objects.latest("pk")).count()
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     name = f"Scoring {scores:,} consumers x {DAYS} days, database to risk scores"
     return [
         {"name": name, "value": seconds, "unit": "s", "floor": mere_read, "ratio": seconds / mere_read},
@@ -56,5 +55,5 @@ def score_in_a_worker() -> list[dict]:
             "floor": None,
             "ratio": None,
         },
-        {"name": "  peak memory of the worker", "value": memory, "unit": "MB", "floor": None, "ratio": None},
+        {"name": "  peak memory of the worker", "value": peak_memory_mb(), "unit": "MB", "floor": None, "ratio": None},
     ]
