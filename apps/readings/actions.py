@@ -1,6 +1,7 @@
 """Verbs on uploads. The raw file and its row are safe before anything else happens with them."""
 
 import logging
+import traceback
 from collections.abc import Iterable
 
 from django.core.files.base import File
@@ -146,9 +147,10 @@ def import_upload(upload: Upload) -> bool:
                 return importing.run(upload, shown)
         except FileFault as fault:
             fail(upload, str(fault))
-        except Exception:
-            # The traceback names code and no readings; the file's content stays out of the log.
-            log.exception("Import of upload %d failed", upload.pk)
+        except Exception as error:
+            # Where it happened and no message: that may quote readings, and those stay out of the log.
+            frames = "".join(traceback.format_tb(error.__traceback__))
+            log.error("Import of upload %d failed: %s\n%s", upload.pk, type(error).__name__, frames)
             _park(upload)
     return False
 

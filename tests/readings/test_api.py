@@ -1,0 +1,137 @@
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from apps.accounts.models import ApiClient
+from apps.readings import tasks
+from apps.readings.models import Upload
+from tests.factories import UserFactory
+from tests.readings.files import STATEMENT, hours, long_csv, send
+
+pytestmark = pytest.mark.django_db
+FILE = long_csv(*hours()).encode()
+ADDRESS = "/api/v1/uploads"
+
+
+@pytest.fixture
+def head_end(client):
+    """A client of the API with a key of its own."""
+    system = ApiClient(name="head-end", user=UserFactory(username="system", roles=["Systems"], all_zones=True))
+    client.defaults["HTTP_AUTHORIZATION"] = f"Api-Key {system.set_new_key()}"
+    system.save()
+    return client
+
+
+def post(client, content: bytes = FILE, **fields):
+    return client.post(ADDRESS, {"file": SimpleUploadedFile("a.csv", content), **STATEMENT, **fields})
+
+
+def test_a_file_is_answered_with_202_and_an_address_that_tells_how_it_went(head_end):
+    answer = post(head_end)
+    assert answer.status_code == 202
+    assert (answer.json()["status"], answer.json()["already"]) == ("pending", False)
+    tasks.import_pending()
+    detail = head_end.get(answer.json()["url"]).json()
+    assert (detail["status"], detail["progress"], detail["readings"], detail["sender"]) == (
+        "imported",
+        1,
+        24,
+        "head-end",
+    )
+    assert (detail["first_day"], detail["held_meters"], detail["error"]) == ("2026-03-01", [], "")
+
+
+def test_the_body_itself_may_be_the_file(head_end):
+    address = f"{ADDRESS}?timezone=%2B02:00&unit=Wh&name=raw.csv&sender=north+head-end"
+    answer = head_end.post(address, FILE, content_type="text/csv")
+    assert answer.status_code == 202
+    upload = Upload.objects.get()
+    assert (upload.name, upload.timezone, upload.unit, upload.sender.name) == (
+        "raw.csv",
+        "+02:00",
+        "Wh",
+        "north head-end",
+    )
+    assert upload.path.read_bytes() == FILE
+
+
+def test_the_same_content_again_changes_nothing(head_end):
+    first = post(head_end).json()
+    again = post(head_end, unit="Wh")
+    assert again.status_code == 200
+    assert (again.json()["id"], again.json()["already"]) == (first["id"], True)
+    assert Upload.objects.get().unit == "kWh"
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [({"timezone": "Mars/Olympus"}, "timezone"), ({"unit": "joule"}, "unit"), ({"multiplier": "-1"}, "multiplier")],
+)
+def test_a_statement_that_means_nothing_is_refused_by_field(head_end, fields, named):
+    answer = post(head_end, **fields)
+    assert answer.status_code == 400
+    assert named in answer.json()
+    assert not Upload.objects.exists()
+
+
+def test_no_file_at_all_is_said_so(head_end):
+    assert "file" in head_end.post(ADDRESS, {"unit": "kWh"}).json()
+
+
+@pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n\x1a\n"])
+def test_a_file_that_is_none_comes_back_as_failed_with_its_reason(head_end, content):
+    answer = post(head_end, content)
+    assert answer.status_code == 202
+    assert answer.json()["status"] == "failed"
+    assert answer.json()["error"]
+
+
+def test_a_file_over_the_limit_is_answered_with_413(head_end, settings):
+    settings.UPLOAD_MAX_BYTES = 100
+    raw = head_end.post(ADDRESS, FILE, content_type="text/csv")
+    form = post(head_end)
+    assert raw.status_code == form.status_code == 413
+    assert "Send it in parts" in raw.json()["detail"]
+    assert not Upload.objects.exists()
+
+
+def test_with_redis_down_a_file_is_still_taken(head_end, monkeypatch, django_capture_on_commit_callbacks):
+    import celery
+
+    from apps import bell
+
+    monkeypatch.undo()  # the real bell
+    monkeypatch.setattr(celery.current_app.conf, "broker_url", "redis://127.0.0.1:1/0")
+    monkeypatch.setattr(bell.current_app, "send_task", down)
+    with django_capture_on_commit_callbacks(execute=True):
+        assert post(head_end).status_code == 202
+    assert tasks.import_pending() == 1
+
+
+def down(*_args, **_kwargs):
+    from kombu.exceptions import OperationalError
+
+    raise OperationalError("Connection refused")
+
+
+def test_rejected_lines_can_be_asked_for(head_end):
+    body = post(head_end, FILE + b"M-1,2026-03-02 00:00,x\n").json()
+    tasks.import_pending()
+    assert head_end.get(body["rejected_url"]).json()["results"] == [
+        {"line": 26, "reason": "not a number", "text": "M-1,2026-03-02 00:00,x"}
+    ]
+
+
+def test_uploads_of_others_are_not_there_for_who_does_not_see_all_zones(client, north):
+    upload = send(FILE)
+    ana = UserFactory(roles=["Analysts"], zones=[north])
+    client.force_login(ana)
+    assert client.get(ADDRESS).json()["count"] == 0
+    assert client.get(f"{ADDRESS}/{upload.pk}").status_code == 404
+    assert client.get(f"{ADDRESS}/{upload.pk}/rejected").status_code == 404
+
+
+def test_who_may_not_upload_is_told_so(client, ines):
+    assert client.post(ADDRESS).status_code in {401, 403}
+    client.force_login(ines)
+    assert post(client).status_code == 403
+    assert client.get(ADDRESS).status_code == 403

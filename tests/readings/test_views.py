@@ -1,0 +1,142 @@
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
+
+from apps.readings import tasks
+from apps.readings.models import Upload
+from tests.factories import UserFactory
+from tests.readings.files import STATEMENT, hours, long_csv, send
+
+pytestmark = pytest.mark.django_db
+FILE = long_csv(*hours()).encode()
+
+
+@pytest.fixture
+def ana_at_work(client, ana):
+    client.force_login(ana)
+    return client
+
+
+def choose(client, content: bytes = FILE):
+    file = SimpleUploadedFile("march.csv", content)
+    return client.post(reverse("upload_new"), {"file": file, "sender": "north head-end"}, follow=True)
+
+
+def test_a_file_is_shown_with_its_guess_and_an_example_day_before_it_is_taken(ana_at_work):
+    page = choose(ana_at_work)
+    assert page.status_code == 200
+    assert Upload.objects.get().status == Upload.Status.DRAFT
+    assert page.context["example"].day == "2026-03-01"
+    assert len(page.context["chart"]["kwh"]) == 24
+    assert "meter M-1" in page.content.decode()
+
+
+def test_correcting_the_guess_shows_another_example(ana_at_work):
+    choose(ana_at_work)
+    address = reverse("upload_confirm", args=[Upload.objects.get().pk])
+    fragment = ana_at_work.post(address, {**STATEMENT, "unit": "Wh"}, headers={"HX-Request": "true"})
+    assert fragment.context["example"].total_kwh == pytest.approx(0.276)
+    assert "<html" not in fragment.content.decode()
+    page = ana_at_work.post(address, {**STATEMENT, "unit": "MWh", "preview": ""})
+    assert page.context["example"].total_kwh == pytest.approx(276_000)
+    assert Upload.objects.get().status == Upload.Status.DRAFT
+
+
+def test_a_confirmed_file_is_imported_and_its_page_says_what_came_of_it(ana_at_work):
+    choose(ana_at_work, FILE + b"M-1,2026-03-02 00:00,=1+1\n")
+    upload = Upload.objects.get()
+    waiting = ana_at_work.post(reverse("upload_confirm", args=[upload.pk]), STATEMENT, follow=True)
+    assert "every 1s" in waiting.content.decode()
+    tasks.import_pending()
+    fragment = ana_at_work.get(reverse("upload", args=[upload.pk]), headers={"HX-Request": "true"}).content.decode()
+    assert "every 1s" not in fragment
+    assert "from 1 Mar 2026 to 1 Mar 2026" in fragment
+    assert "not a number" in fragment
+
+
+def test_rejected_lines_are_downloaded_without_formulas(ana_at_work):
+    upload = send("meter,timestamp,kwh\n" + FILE.decode().split("\n", 1)[1] + '"=cmd()",2026-03-02 00:00,x\n')
+    response = ana_at_work.get(reverse("upload_rejected", args=[upload.pk]))
+    text = b"".join(response.streaming_content).decode()
+    assert text.splitlines()[1] == '26,not a number,"\'=cmd(),2026-03-02 00:00,x"'
+
+
+def test_a_statement_that_means_nothing_is_said_on_the_page(ana_at_work):
+    choose(ana_at_work)
+    page = ana_at_work.post(
+        reverse("upload_confirm", args=[Upload.objects.get().pk]), {**STATEMENT, "timezone": "Mars/Olympus"}
+    )
+    assert page.status_code == 200
+    assert "Neither a time zone" in page.content.decode()
+
+
+@pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n\x1a\n", b"a,b\n1,2\n"])
+def test_a_file_that_is_none_is_said_on_a_page(ana_at_work, content):
+    page = choose(ana_at_work, content)
+    assert page.status_code == 200
+    assert Upload.objects.get().error in page.context["upload"].error
+    assert "Nothing of this file was taken" in page.content.decode()
+
+
+def test_a_file_over_the_limit_is_said_in_the_form(ana_at_work, settings):
+    settings.UPLOAD_MAX_BYTES = 10
+    page = choose(ana_at_work)
+    assert "Send it in parts" in page.content.decode()
+    assert not Upload.objects.exists()
+
+
+def test_the_same_file_again_leads_to_its_upload(ana_at_work):
+    choose(ana_at_work)
+    page = choose(ana_at_work)
+    assert "This very file is here already" in page.content.decode()
+    assert Upload.objects.count() == 1
+
+
+def test_a_draft_can_be_discarded(ana_at_work):
+    choose(ana_at_work)
+    ana_at_work.post(reverse("upload_discard", args=[Upload.objects.get().pk]))
+    assert Upload.objects.get().status == Upload.Status.DISCARDED
+
+
+def test_a_failed_upload_can_be_tried_again(ana_at_work):
+    upload = send("meter,timestamp,kwh\nM-1,soon,1\n")
+    ana_at_work.post(reverse("upload_retry", args=[upload.pk]))
+    upload.refresh_from_db()
+    assert (upload.status, upload.attempts) == (Upload.Status.PENDING, 0)
+
+
+def test_held_back_meters_are_named(ana_at_work, settings):
+    settings.REGISTER_UNKNOWN_METERS = False
+    upload = send(FILE)
+    page = ana_at_work.get(reverse("upload", args=[upload.pk])).content.decode()
+    assert "Held back: unknown meters" in page
+    assert "M-1" in page
+
+
+def test_the_list_asks_few_queries_however_many_uploads(ana_at_work, django_assert_max_num_queries):
+    for meter in range(5):
+        send(long_csv(*hours(f"M-{meter}")))
+    with django_assert_max_num_queries(8):
+        page = ana_at_work.get(reverse("upload_list"))
+    assert page.content.decode().count("readings.csv") == 5
+
+
+@pytest.mark.parametrize("page", ["upload", "upload_rejected"])
+def test_who_does_not_see_all_zones_sees_only_their_own_uploads(client, north, page):
+    upload = send(FILE)
+    client.force_login(UserFactory(roles=["Analysts"], zones=[north]))
+    assert client.get(reverse(page, args=[upload.pk])).status_code == 404
+    assert upload.name not in client.get(reverse("upload_list")).content.decode()
+
+
+@pytest.mark.parametrize("action", ["upload_confirm", "upload_discard", "upload_retry"])
+def test_nobody_moves_the_upload_of_somebody_else(client, north, action):
+    upload = send(FILE)
+    client.force_login(UserFactory(roles=["Analysts"], zones=[north]))
+    assert client.post(reverse(action, args=[upload.pk]), STATEMENT).status_code == 404
+
+
+def test_an_investigator_has_no_business_here(client, ines):
+    client.force_login(ines)
+    assert client.get(reverse("upload_list")).status_code == 403
+    assert client.get(reverse("upload_new")).status_code == 403
