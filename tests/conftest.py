@@ -1,5 +1,8 @@
 """The cast: Ines investigates the north zone, Otto works elsewhere, Sam supervises, Ana analyses."""
 
+from datetime import UTC, date, datetime
+
+import numpy as np
 import pytest
 
 from tests import factories
@@ -43,3 +46,35 @@ def consumer(north):
 @pytest.fixture
 def case(consumer):
     return factories.CaseFactory(consumer=consumer)
+
+
+@pytest.fixture
+def street(north, case):
+    """The case's consumer and eleven neighbours on one transformer: 60 days of readings, scores, a visit, an event."""
+    transformer = factories.TransformerFactory(feeder__zone=north, code="T-1")
+    first_day, days = date(2026, 1, 1), 60
+    evening = np.r_[np.full(18, 0.2), np.full(6, 1.0)]
+    others = [factories.ConsumerFactory(zone=north, name=f"Neighbour {n}") for n in range(11)]
+    for row, consumer in enumerate([case.consumer, *others]):
+        meter = factories.InstallationFactory(consumer=consumer).meter
+        factories.ConnectionFactory(consumer=consumer, transformer=transformer)
+        kwh = np.tile(evening * (1 + row / 10), (days, 1))
+        if consumer == case.consumer:
+            kwh[40:] *= 0.3
+            kwh[10:12] = np.nan
+        factories.store_profiles(meter, first_day, kwh)
+    for consumer in others[:6]:
+        factories.RiskScoreFactory(consumer=consumer, run=case.score.run, score=0.75, level="high")
+    case.score.reasons = [
+        {"code": "zero_run", "share": 0.8, "params": {"days": 20, "since": "2026-02-10"}},
+        {"code": "below_neighbours", "share": 0, "params": {"percent": 30}},
+    ]
+    case.score.spans = [{"first_day": "2026-02-10", "last_day": "2026-03-01", "code": "zero_run"}]
+    case.score.onset_on = case.onset_on = date(2026, 2, 10)
+    case.score.save()
+    case.save()
+    factories.SupplyFactory(consumer=case.consumer)
+    factories.InspectionFactory(consumer=case.consumer, outcome="nothing_found")
+    meter = case.consumer.installations.get().meter
+    meter.events.create(code="cover_opened", at=datetime(2026, 2, 10, 3, tzinfo=UTC))
+    return [case.consumer, *others]

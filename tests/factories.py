@@ -88,7 +88,7 @@ class ConsumerFactory(factory.django.DjangoModelFactory):
     class Meta:
         model = Consumer
 
-    number = factory.Sequence(lambda n: f"C-{n:05}")
+    number = factory.Sequence(lambda n: f"C-1{n:05}")
     zone = factory.SubFactory(ZoneFactory)
     place = Point(9.05, 50.05)
 

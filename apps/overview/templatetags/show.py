@@ -16,6 +16,7 @@ from apps.inspections.models import Outcome
 
 register = template.Library()
 NOTHING = "–"
+ABSENT = (None, "")  # templates turn what does not exist into an empty text
 _LEVELS = {"critical": 1, "high": 2, "medium": 3, "low": 4}
 _STEPS = [(60, 3600, "min"), (3600, 86400, "h"), (86400, 14 * 86400, "d"), (7 * 86400, 70 * 86400, "w")]
 
@@ -46,30 +47,30 @@ def part_word(name: str) -> str:
 
 @register.filter
 def number(value: float | None, decimals: int = 0) -> str:
-    if value is None:
+    if value in ABSENT:
         return NOTHING
     return intcomma(f"{value:.{decimals}f}")
 
 
 @register.filter
 def kwh(value: float | None) -> str:
-    return NOTHING if value is None else format_html("{}&nbsp;kWh", number(value))
+    return NOTHING if value in ABSENT else format_html("{}&nbsp;kWh", number(value))
 
 
 @register.filter
 def money(value: float | None) -> str:
-    return NOTHING if value is None else format_html("{}&nbsp;{}", number(value), settings.CURRENCY)
+    return NOTHING if value in ABSENT else format_html("{}&nbsp;{}", number(value), settings.CURRENCY)
 
 
 @register.filter
 def percent(value: float | None) -> str:
-    return NOTHING if value is None else format_html("{}&nbsp;%", number(100 * value))
+    return NOTHING if value in ABSENT else format_html("{}&nbsp;%", number(100 * value))
 
 
 @register.filter
 def ago(value: datetime | date | None) -> str:
     """How long ago, short, with the exact time as title."""
-    if value is None:
+    if value in ABSENT:
         return NOTHING
     if isinstance(value, datetime):
         exact = formats.date_format(timezone.localtime(value), "DATETIME_FORMAT")

@@ -1,0 +1,100 @@
+"""Each page once through the client: it answers, asks the database little, and shows no bare None or NaN."""
+
+import json
+import re
+
+import pytest
+from django.urls import reverse
+
+from tests import factories
+
+QUERIES = 15
+PAGES = {
+    "home": lambda case: reverse("home"),
+    "queue": lambda case: reverse("case_queue"),
+    "queue of closed": lambda case: reverse("case_queue") + "?status=all&sort=-money",
+    "case": lambda case: reverse("case", args=[case.pk]),
+    "consumers": lambda case: reverse("consumer_search"),
+    "consumers near": lambda case: reverse("consumer_search") + "?near=9.05,50.05&within=500",
+    "consumer": lambda case: reverse("consumer", args=[case.consumer.number]),
+    "map": lambda case: reverse("map"),
+    "zones": lambda case: reverse("map_data") + "?layer=zones",
+    "feeders": lambda case: reverse("map_data") + "?layer=feeders",
+    "transformers": lambda case: reverse("map_data") + "?layer=transformers&box=9,50,9.1,50.1",
+    "map of consumers": lambda case: reverse("map_data") + "?layer=consumers&box=9,50,9.1,50.1",
+    "unassigned": lambda case: reverse("consumers_unassigned"),
+}
+
+
+def text_of(html: str) -> str:
+    """What a person reads: no scripts, no tags."""
+    return re.sub(r"<[^>]+>", " ", re.sub(r"<script.*?</script>", " ", html, flags=re.S))
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_asks_little_and_shows_no_none(client, sam, street, case, name, django_assert_max_num_queries):
+    closed = factories.CaseFactory(consumer=street[3], score=street[3].standing.score)
+    factories.CaseFactory(consumer=street[4], score=street[4].standing.score, assignee=sam, onset_on=None, kind="")
+    client.force_login(sam)
+    client.post(reverse("case_close", args=[closed.pk]), {"outcome": "bypass", "inspected_on": "2026-04-02"})
+    client.get(reverse("home"))  # takes the message with it
+    with django_assert_max_num_queries(QUERIES):
+        response = client.get(PAGES[name](case))
+    assert response.status_code == 200
+    if response["Content-Type"].startswith("text/html"):
+        assert not re.search(r"\b(None|nan|NaN|inf)\b", text_of(response.content.decode()))
+    else:
+        assert json.loads(response.content)["type"] == "FeatureCollection"
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("home", "No consumers yet"),
+        ("case_queue", "No open cases"),
+        ("consumer_search", "No consumers yet"),
+        ("map", "No consumers yet"),
+        ("consumers_unassigned", "Every consumer has a zone"),
+    ],
+)
+def test_an_empty_database_says_what_comes_next(client, sam, name, says):
+    client.force_login(sam)
+    assert says in client.get(reverse(name)).content.decode()
+
+
+def test_a_consumer_of_whom_nothing_is_known_says_so(client, sam):
+    consumer = factories.ConsumerFactory(number="A/7 new", place=None)
+    client.force_login(sam)
+    text = text_of(client.get(reverse("consumer", args=[consumer.number])).content.decode())
+    for words in ["No readings yet", "Not scored yet", "where this consumer is", "which transformer", "none on file"]:
+        assert words in text
+    assert "None" not in text
+
+
+def test_health_says_what_answers(client, db):
+    assert client.get(reverse("health")).json() == {"database": True, "redis": True}
+
+
+def test_health_survives_a_missing_redis(client, db, settings):
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    response = client.get(reverse("health"))
+    assert response.json() == {"database": True, "redis": False}
+
+
+@pytest.mark.parametrize("address", ["/nowhere/", "/cases/999999/"])
+def test_what_is_not_there_gets_the_page_that_says_so(client, sam, address):
+    client.force_login(sam)
+    response = client.get(address)
+    assert response.status_code == 404
+    assert b"There is nothing here" in response.content
+
+
+def test_the_home_page_says_that_no_worker_runs(client, sam):
+    from datetime import timedelta
+
+    from django.utils import timezone
+
+    upload = factories.UploadFactory(status="pending")
+    type(upload).objects.update(at=timezone.now() - timedelta(minutes=10))
+    client.force_login(sam)
+    assert b"is a worker running" in client.get(reverse("home")).content
