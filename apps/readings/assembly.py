@@ -106,6 +106,8 @@ class Assembler:
 
     def days_of_meters(self, columns: Columns, fallback: Fallback) -> Iterator[Days]:
         columns = self.with_clocks(columns)
+        if not self.statement.is_register:
+            columns = self.without_impossible_values(columns)
         columns = self.without_duplicates(columns)
         if not len(columns):
             return
@@ -140,6 +142,11 @@ class Assembler:
         # The second time round, 01:00 follows 01:30.
         order = order_of(columns.meters, columns.utc)
         return columns if order is None else columns[order]
+
+    def without_impossible_values(self, columns: Columns) -> Columns:
+        """Before duplicates are looked for: a value that cannot be replaces none that can."""
+        columns = self.refuse(columns, columns.values < 0, _("negative: energy taken from the grid cannot be"))
+        return self.refuse(columns, ~(columns.values * self.statement.factor <= settings.READING_MAX_KWH), absurd())
 
     def without_duplicates(self, columns: Columns) -> Columns:
         """The last line for a meter and time counts; an earlier one that says something else is a rejected line."""
@@ -181,11 +188,7 @@ class Assembler:
                 _("the day is more than %(years)d years ago or after tomorrow")
                 % {"years": settings.READINGS_OLDEST_YEARS},
             ),
-            (kwh < 0, _("negative: energy taken from the grid cannot be")),
-            (
-                ~(kwh <= settings.READING_MAX_KWH),
-                _("absurd: above %(limit)d kWh for one reading") % {"limit": settings.READING_MAX_KWH},
-            ),
+            (~(kwh <= settings.READING_MAX_KWH), absurd()),
         ):
             self.refuse(columns, wrong & good, reason)
             good &= ~wrong
@@ -218,6 +221,10 @@ class Assembler:
             return f"{name},{stamp:%Y-%m-%d %H:%M},{refused.values[i]:.10g}"
 
         return text
+
+
+def absurd() -> str:
+    return _("absurd: above %(limit)d kWh for one reading") % {"limit": settings.READING_MAX_KWH}
 
 
 def same_as_before(values: np.ndarray) -> np.ndarray:

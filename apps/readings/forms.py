@@ -18,6 +18,9 @@ class UploadForm(forms.Form):
         widget=forms.TextInput(attrs={"list": "senders", "autocomplete": "off", "class": "form-control"}),
     )
 
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, label_suffix="", **kwargs)
+
     def clean_file(self):
         file = self.cleaned_data["file"]
         if file.size > settings.UPLOAD_MAX_BYTES:
@@ -40,7 +43,7 @@ class StatementForm(forms.Form):
     )
 
     def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, label_suffix="", **kwargs)
         for name in ("stamps", "measures", "unit"):
             self.fields[name].widget.attrs["class"] = "form-select"
 

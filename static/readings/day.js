@@ -19,7 +19,7 @@
       xAxis: {
         type: "category",
         data: day.kwh.map((_value, slot) => clock(slot * day.interval_minutes)),
-        axisLabel: { color: dim, interval: Math.max(Math.round(day.kwh.length / 8) - 1, 0) },
+        axisLabel: { color: dim, hideOverlap: true, interval: Math.max(Math.round(day.kwh.length / 8) - 1, 0) },
         axisLine: { lineStyle: { color: line } },
         axisTick: { show: false },
       },

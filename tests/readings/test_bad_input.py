@@ -119,6 +119,13 @@ def test_the_last_of_conflicting_lines_counts_and_identical_ones_are_no_fault():
     ]
 
 
+@pytest.mark.parametrize("value", [-4, 1e9])
+def test_a_value_that_cannot_be_replaces_none_that_can(value):
+    upload = send(long_csv(*hours(), ("M-1", "2026-03-01 03:00", value)))
+    assert [line for line, _why, _text in rejected(upload)] == [26]
+    assert stored("M-1", "2026-03-01")[3] == 3
+
+
 def test_stamps_may_come_in_any_order():
     send(long_csv(*reversed(hours())))
     assert stored("M-1", "2026-03-01") == [float(hour) for hour in range(24)]
