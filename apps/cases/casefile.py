@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from django.conf import settings
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 from django.urls import reverse
 
 from apps.accounts.models import User
@@ -46,11 +46,16 @@ class Evidence:
 def evidence(consumer: Consumer, user: User, onset: date | None) -> Evidence:
     connection = Connection.objects.current().filter(consumer=consumer).select_related("transformer__feeder").first()
     neighbours = neighbours_of(connection, user)
-    installations = list(consumer.installations.select_related("meter").order_by("-valid"))
+    links = list(
+        Installation.objects.filter(consumer__in=[consumer.pk, *(neighbour.pk for neighbour in neighbours)])
+        .select_related("meter__state")
+        .order_by("-valid")
+    )
+    installations = [link for link in links if link.consumer_id == consumer.pk]
     return Evidence(
         connection=connection,
         neighbours=neighbours,
-        curve=charts.curve(consumer.pk, [neighbour.pk for neighbour in neighbours], onset),
+        curve=charts.curve(consumer.pk, links, onset),
         supplies=list(consumer.supplies.select_related("contract").order_by("-valid")),
         installations=installations,
         events=list(MeterEvent.objects.filter(meter__in=[link.meter_id for link in installations])[:EVENTS_SHOWN]),
@@ -69,7 +74,7 @@ def neighbours_of(connection: Connection | None, user: User) -> list[Consumer]:
         .exclude(pk=connection.consumer_id)
         .select_related("standing__score")
         .annotate(open_case=Subquery(open_case))
-        .order_by("-standing__score__score", "number")
+        .order_by(F("standing__score__score").desc(nulls_last=True), "number")
     )
 
 

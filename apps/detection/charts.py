@@ -6,7 +6,8 @@ from datetime import date, timedelta
 import numpy as np
 from django.conf import settings
 
-from apps.detection.windows import Fitted, fittings, standard_offset_minutes
+from apps.detection.windows import Fitted, cut_to_links, standard_offset_minutes
+from apps.grid.models import Installation
 from apps.readings import profiles
 from ml.calendar import slots_ahead, to_civil_days
 
@@ -45,9 +46,16 @@ class Curve:
         }
 
 
-def curve(consumer_id: int, neighbour_ids: list[int], onset: date | None) -> Curve | None:
-    """The last CHART_DAYS of a consumer; None without any reading."""
-    fitted = fittings([consumer_id, *neighbour_ids])
+def curve(consumer_id: int, links: list[Installation], onset: date | None) -> Curve | None:
+    """The last CHART_DAYS of a consumer; None without any reading.
+
+    `links` are the consumer's and its neighbours', each with `meter.state` at hand.
+    """
+    states = ((link, link.meter.state) for link in links if hasattr(link.meter, "state"))
+    fitted = cut_to_links(
+        (link.consumer_id, link.meter_id, link.valid, state.first_day, state.last_day, state.interval_minutes)
+        for link, state in states
+    )
     own = [link for link in fitted if link.consumer_id == consumer_id]
     if not own:
         return None

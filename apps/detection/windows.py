@@ -1,5 +1,6 @@
 """From the database to the arrays that ml/ works on."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -49,6 +50,12 @@ def fittings(consumer_ids: list[int]) -> list[Fitted]:
         "meter__state__last_day",
         "meter__state__interval_minutes",
     )
+    return cut_to_links(links)
+
+
+def cut_to_links(links: Iterable[tuple]) -> list[Fitted]:
+    """From (consumer id, meter id, days of the link, first and last day with readings, interval); meters without any
+    reading while they were fitted drop out."""
     fitted = []
     for consumer_id, meter_id, valid, first_day, last_day, interval_minutes in links:
         if first_day is None:
