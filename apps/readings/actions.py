@@ -5,7 +5,7 @@ import traceback
 from collections.abc import Iterable
 
 from django.core.files.base import File
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
@@ -151,6 +151,7 @@ def import_upload(upload: Upload) -> bool:
             # Where it happened and no message: that may quote readings, and those stay out of the log.
             frames = "".join(traceback.format_tb(error.__traceback__))
             log.error("Import of upload %d failed: %s\n%s", upload.pk, type(error).__name__, frames)
+            connection.close_if_unusable_or_obsolete()  # the database may have gone and come back
             _park(upload)
     return False
 
