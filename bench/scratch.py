@@ -9,7 +9,9 @@ from urllib.parse import urlsplit
 import psycopg
 from psycopg import sql
 
-NAME = sql.Identifier("bench_ntl_web")
+# Two people's benchmarks on one server must not drop each other's database.
+DATABASE = f"bench_ntl_web_{os.getpid()}"
+NAME = sql.Identifier(DATABASE)
 
 
 @contextmanager
@@ -19,7 +21,7 @@ def database() -> Iterator[None]:
     with psycopg.connect(real.geturl(), autocommit=True) as server, tempfile.TemporaryDirectory() as media:
         server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(NAME))
         server.execute(sql.SQL("CREATE DATABASE {}").format(NAME))
-        os.environ["DATABASE_URL"] = real._replace(scheme="postgis", path="/bench_ntl_web").geturl()
+        os.environ["DATABASE_URL"] = real._replace(scheme="postgis", path=f"/{DATABASE}").geturl()
         os.environ["MEDIA_ROOT"] = media
         set_up_django()
         from django.core.management import call_command  # noqa: PLC0415 Django was set up only now
