@@ -151,7 +151,8 @@ def import_upload(upload: Upload) -> bool:
             # Where it happened and no message: that may quote readings, and those stay out of the log.
             frames = "".join(traceback.format_tb(error.__traceback__))
             log.error("Import of upload %d failed: %s\n%s", upload.pk, type(error).__name__, frames)
-            connection.close_if_unusable_or_obsolete()  # the database may have gone and come back
+            if not connection.in_atomic_block:
+                connection.close_if_unusable_or_obsolete()  # the database may have gone and come back
             _park(upload)
     return False
 
