@@ -47,7 +47,12 @@
 
   document.addEventListener("click", (event) => {
     const opener = event.target.closest("[data-opens]");
-    if (opener) byId(opener.dataset.opens)?.showModal();
+    if (opener) {
+      // The address of a link that opens a sheet is for browsers without script.
+      event.preventDefault();
+      const sheet = byId(opener.dataset.opens);
+      if (!sheet.open) sheet.showModal();
+    }
     const closer = event.target.closest("[data-closes]");
     if (closer) closer.closest("dialog")?.close();
     const dismiss = event.target.closest(".toast-line .dismiss");

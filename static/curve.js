@@ -3,7 +3,7 @@
   const element = document.getElementById("curve");
   if (!element || !window.echarts) return;
   const data = JSON.parse(document.getElementById("curve-data").textContent);
-  const words = JSON.parse(element.dataset.words);
+  const words = data.words;
   // The pages write "16 Sep", not "Sep 16".
   const language = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang;
   const first = new Date(`${data.first_day}T00:00:00Z`);
@@ -56,7 +56,7 @@
       : undefined;
     const top = Math.max(...values.filter((value) => value !== null), ...(data.band && !hours ? data.band[2].map((v) => v || 0) : [0]));
     const series = [{
-      name: words.own, type: hours ? "line" : "bar", data: values, xAxisIndex: 0, yAxisIndex: 0, barCategoryGap: count > 120 ? "10%" : "25%",
+      name: "own", type: hours ? "line" : "bar", data: values, xAxisIndex: 0, yAxisIndex: 0, barCategoryGap: count > 120 ? "10%" : "25%",
       itemStyle: { color: c("accent") }, lineStyle: { width: 1, color: c("accent") }, symbol: "none", sampling: hours ? "minmax" : undefined,
       markLine: onsetLine, z: 2,
     }];

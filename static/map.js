@@ -3,7 +3,7 @@
   const element = document.getElementById("map");
   if (!element || !window.L) return;
   const { layers: address, consumer: consumerAddress } = element.dataset;
-  const words = JSON.parse(element.dataset.words);
+  const words = JSON.parse(document.getElementById("map-words").textContent);
   const form = document.getElementById("map-filter");
   const list = document.getElementById("map-list");
   const title = document.getElementById("side-title");
@@ -15,6 +15,8 @@
   const shown = L.layerGroup().addTo(map);
   let asking = null, zones = null, feeders = null, hubs = [], features = [];
 
+  const language = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang;
+  const day = (iso) => new Date(`${iso}T00:00:00Z`).toLocaleDateString(language, { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
   const filter = () => new URLSearchParams([...new FormData(form)].filter(([, value]) => value));
   async function ask(layer, withBox) {
     const query = filter();
@@ -84,7 +86,7 @@
   const linkTo = (number) => consumerAddress.replace("NUMBER", encodeURIComponent(number).replaceAll("%2F", "/"));
   function card({ number, name, address: street, level, score, since }) {
     const box = document.createElement("div");
-    const facts = [words[level], score !== null && `${words.score} ${score.toFixed(2)}`, since && `${words.since} ${since}`].filter(Boolean).join(" · ");
+    const facts = [words[level], score !== null && `${words.score} ${score.toFixed(2)}`, since && `${words.since} ${day(since)}`].filter(Boolean).join(" · ");
     box.append(ntl.textNode("strong", `${number} ${name}`), ntl.textNode("p", street, { class: "dim" }), ntl.textNode("p", facts), ntl.textNode("a", words.open, { href: linkTo(number), class: "btn btn-primary" }));
     return box;
   }

@@ -7,6 +7,7 @@ from datetime import date
 from django.conf import settings
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
 from apps.cases.filters import investigators_of
@@ -162,6 +163,7 @@ def chart(found: Evidence, score: RiskScore | None) -> dict | None:
         "onset": score.onset_on.isoformat() if score and score.onset_on else None,
         "spans": score.spans if score else [],
         "marks": marks,
+        "words": {"median": _("neighbours, median"), "onset": _("change")},
     }
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from urllib.parse import urlencode
 
 import django_filters as filters
 from django import forms
@@ -16,6 +17,12 @@ from apps.grid.models import Installation, Zone
 
 LATE_AFTER = timedelta(days=14)
 STATUSES = [("late", _("Open too long")), *((value, label) for value, label in Case.Status.choices), ("all", _("All"))]
+
+
+def chosen_only(request) -> str:
+    """The page's address with what was chosen and nothing else, for the address bar."""
+    chosen = urlencode([(key, value) for key, value in request.GET.items() if value])
+    return f"{request.path}?{chosen}" if chosen else request.path
 
 
 def late(cases: QuerySet[Case]) -> QuerySet[Case]:

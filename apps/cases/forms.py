@@ -31,6 +31,7 @@ class BulkAssignForm(AssignForm):
 
     def __init__(self, *args, visible, **kwargs):
         super().__init__(*args, people=investigators(), **kwargs)
+        self.fields["to"].required = True
         self.fields["cases"].queryset = visible.not_closed().select_related("consumer__zone")
 
     def clean(self):

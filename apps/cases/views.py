@@ -1,5 +1,3 @@
-from urllib.parse import urlencode
-
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.core.exceptions import PermissionDenied
@@ -14,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from django.views.decorators.vary import vary_on_headers
 
 from apps.cases import actions, casefile, workflow
-from apps.cases.filters import CaseFilter, columns, counts_by_level, investigators, investigators_of
+from apps.cases.filters import CaseFilter, chosen_only, columns, counts_by_level, investigators, investigators_of
 from apps.cases.forms import AssignForm, BulkAssignForm, CloseForm, MoveForm, NoteForm
 from apps.cases.models import Case
 from apps.inspections.models import Outcome
@@ -47,9 +45,7 @@ def case_queue(request):
     if not request.htmx:
         return render(request, "cases/queue.html", context)
     response = render(request, "cases/_queue.html", context)
-    # The address bar shows what was chosen and nothing else.
-    chosen_only = urlencode([(key, value) for key, value in request.GET.items() if value])
-    response["HX-Replace-Url"] = f"{request.path}?{chosen_only}"
+    response["HX-Replace-Url"] = chosen_only(request)
     return response
 
 

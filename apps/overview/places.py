@@ -187,5 +187,23 @@ LAYERS = {
 }
 
 
+def words() -> dict[str, str]:
+    """What static/map.js says."""
+    return {
+        "zones": _("Zones"),
+        "transformers": _("Transformers"),
+        "consumers": _("Consumers on the map"),
+        "of": _("of"),
+        "shown": _("shown"),
+        "most": _("only the most suspicious are shown: zoom in"),
+        "none": _("Nobody here fits. Move the map, zoom out or show more levels."),
+        "failed": _("The map could not be loaded. Try again."),
+        "open": _("Open"),
+        "score": _("score"),
+        "since": _("since"),
+        **{level.value: str(level.label) for level in RiskLevel},
+    }
+
+
 def without_place(user: User) -> int:
     return Consumer.objects.visible_to(user).filter(place=None).count()

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from apps.cases import casefile
+from apps.cases.filters import chosen_only
 from apps.detection import reasons
 from apps.detection.models import RiskLevel
 from apps.grid.models import Consumer
@@ -69,7 +70,11 @@ def consumer_search(request):
         "within": request.GET.get("within") or WITHIN_METRES,
         "tiles": settings.MAP_TILES_URL,
     }
-    return render(request, "overview/_consumers.html" if request.htmx else "overview/consumers.html", context)
+    if not request.htmx:
+        return render(request, "overview/consumers.html", context)
+    response = render(request, "overview/_consumers.html", context)
+    response["HX-Replace-Url"] = chosen_only(request)
+    return response
 
 
 @require_safe
@@ -107,6 +112,7 @@ def map_page(request):
         "tiles": settings.MAP_TILES_URL,
         "most": places.MOST_FEATURES,
         "levels": RiskLevel.values,
+        "words": places.words(),
     }
     return render(request, "overview/map.html", context)
 

@@ -73,10 +73,10 @@ def ago(value: datetime | date | None) -> str:
     if value in ABSENT:
         return NOTHING
     if isinstance(value, datetime):
-        exact = formats.date_format(timezone.localtime(value), "DATETIME_FORMAT")
+        exact = formats.date_format(timezone.localtime(value), "j M Y, H:i")
         seconds = (timezone.now() - value).total_seconds()
     else:
-        exact = formats.date_format(value, "DATE_FORMAT")
+        exact = formats.date_format(value, "j M Y")
         seconds = (timezone.localdate() - value).total_seconds()
         if seconds == 0:
             return format_html('<time datetime="{}">{}</time>', value.isoformat(), _("today"))
