@@ -44,7 +44,9 @@ def receive(
         known = _known(kept.sha256)
         if known:
             return known, False
-        upload = Upload(name=name[:255], size=kept.size, sha256=kept.sha256, by=by, status=Upload.Status.DRAFT)
+        upload = Upload(
+            name=name.replace("\0", "")[:255], size=kept.size, sha256=kept.sha256, by=by, status=Upload.Status.DRAFT
+        )
         upload.sender, _created = Sender.objects.get_or_create(name=sender.strip()[:100] or _("unknown"))
         try:
             said = guess(kept.path, upload.sender.statement).as_dict()

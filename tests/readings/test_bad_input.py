@@ -51,6 +51,29 @@ def test_a_file_that_is_no_file_of_readings_fails_and_says_why(content, said):
     assert not Meter.objects.exists()
 
 
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"meter": ["M-1"], "time": ["2026-03-01"], "kwh": [[1.0]]},
+        {"meter": [{"serial": "M-1"}], "time": ["2026-03-01"], "kwh": [1.0]},
+        {"meter": ["M-1"], "time": [True], "kwh": [1.0]},
+        {"timestamp": [np.datetime64("2026-03-01", "s")], "M-1": [np.datetime64("2026-03-01", "s")]},
+    ],
+)
+def test_a_parquet_file_with_other_things_in_its_columns_is_said_so(columns):
+    file = io.BytesIO()
+    pq.write_table(pa.table(columns), file)
+    upload = send(file.getvalue())
+    assert upload.status == Upload.Status.FAILED
+    assert "not a date and time" in upload.error or "A column holds something else" in upload.error
+
+
+def test_a_column_of_readings_without_a_name_is_rejected_reading_by_reading():
+    upload = send("timestamp,M-1,\n2026-03-01 00:00,1,2\n2026-03-01 01:00,1,\n")
+    assert [line for line, _reason, _text in rejected(upload)] == [2]
+    assert upload.readings == 2
+
+
 def test_a_file_that_mixes_zoned_and_naive_stamps_is_refused_with_the_line_that_differs():
     upload = send(long_csv(("M-1", "2026-03-01 00:00", 1), ("M-1", "2026-03-01T01:00Z", 1)))
     assert upload.status == Upload.Status.FAILED
@@ -63,7 +86,8 @@ def test_a_file_that_mixes_zoned_and_naive_stamps_is_refused_with_the_line_that_
         ("M-1,2026-03-01 24:30,1", "not a date and time"),
         ("M-1,2026-02-30 00:00,1", "not a date and time"),
         ("M-1,,1", "not a date and time"),
-        (",2026-03-01 01:00,1", "no meter is named"),
+        (",2026-03-01 01:00,1", "no meter is named, or its name is longer than 64 characters"),
+        (f"{'M' * 65},2026-03-01 01:00,1", "no meter is named, or its name is longer than 64 characters"),
         ("M-1,2026-03-02 01:00,lots", "not a number"),
         ("M-1,2026-03-02 01:00,1.2.3", "not a number"),
         ("M-1,2026-03-02 01:00,-0.5", "negative: energy taken from the grid cannot be"),

@@ -8,10 +8,14 @@ from typing import Protocol
 import numpy as np
 
 TEXT_LENGTH = 200  # of what is kept of a rejected line
+NAME_LENGTH = 64  # of a meter's serial number
 
 
 class FileFault(Exception):
     """The file as a whole cannot be read. The message tells a person what, where, and what to do."""
+
+    def __str__(self) -> str:
+        return super().__str__().replace("\0", "�")  # it may quote the file, and PostgreSQL keeps no NUL
 
 
 @dataclass(frozen=True)
@@ -52,12 +56,12 @@ class Reading:
     _positions: dict[str, int] = field(default_factory=dict)
 
     def positions(self, names: Sequence[str | None]) -> np.ndarray:
-        """(N,) int32 positions of meters by name; -1 where there is no name."""
+        """(N,) int32 positions of meters by name; -1 where there is no name that a meter can have."""
         return np.array([self._position(name) for name in names], dtype=np.int32)
 
     def _position(self, name: str | None) -> int:
         name = (name or "").strip()
-        if not name:
+        if not name or len(name) > NAME_LENGTH or "\0" in name:
             return -1
         position = self._positions.setdefault(name, len(self.names))
         if position == len(self.names):

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from django.utils.translation import gettext as _
 
 from apps.readings.importers import stamping, texts
-from apps.readings.importers.base import Block, Reading
+from apps.readings.importers.base import NAME_LENGTH, Block, Reading
 from apps.readings.importers.tables import Batch, Table
 
 
@@ -16,6 +16,10 @@ def find(table: Table, words: set[str], but: set[int] = frozenset()) -> int | No
     """The column with one of these names; the earlier spelling in the file wins."""
     names = [texts.word(name) for name in table.columns]
     return next((index for index, name in enumerate(names) if name in words and index not in but), None)
+
+
+def no_name() -> str:
+    return _("no meter is named, or its name is longer than %(limit)d characters") % {"limit": NAME_LENGTH}
 
 
 class Long:
@@ -35,7 +39,7 @@ class Long:
 
     def blocks(self, table: Table, reading: Reading) -> Iterator[Block]:
         meter, time, value = self.columns(table)
-        month_first = texts.is_month_first(pc.cast(table.sample_column(time), pa.string()).to_pylist())
+        month_first = texts.is_month_first(table.sample_column(time))
         for batch in table.batches(reading, [meter, time], [value]):
             yield self._block(batch, (meter, time, value), month_first, table.decimal_comma, reading)
 
@@ -48,7 +52,7 @@ class Long:
         values, not_numbers = texts.numbers_of(cells[2], comma)
 
         def text(row: int) -> str:
-            return ",".join("" if (cell := column[row].as_py()) is None else str(cell) for column in cells)
+            return ",".join(texts.shown(column[row]) for column in cells)
 
         empty = (meters < 0) & np.isnan(values) & ~not_numbers & pc.is_null(cells[1]).to_numpy(zero_copy_only=False)
         stampable = np.flatnonzero(~empty)
@@ -57,7 +61,7 @@ class Long:
             stamps.take(stampable), batch.lines[stampable], lambda i: text(stampable[i]), reading
         )
         for wrong, reason in (
-            (good & (meters < 0), _("no meter is named")),
+            (good & (meters < 0), no_name()),
             (good & (meters >= 0) & not_numbers, _("not a number")),
         ):
             rows = np.flatnonzero(wrong)

@@ -8,8 +8,9 @@ from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
+from django.utils.translation import gettext as _
 
-from apps.readings.importers.base import Block, Reading
+from apps.readings.importers.base import Block, FileFault, Reading
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,16 @@ class TableFormat:
         return head.startswith(self.magic) and self.shape.fits(self.table(path))
 
     def blocks(self, path: Path, reading: Reading) -> Iterator[Block]:
-        return self.shape.blocks(self.table(path), reading)
+        try:
+            yield from self.shape.blocks(self.table(path), reading)
+        except pa.ArrowException as error:
+            raise FileFault(
+                _(
+                    "A column holds something else than it should (%(error)s). Send meters as text, times as text or"
+                    " timestamps, and readings as numbers."
+                )
+                % {"error": str(error)[:200]}
+            ) from None
 
     def table(self, path: Path) -> Table:
         state = path.stat()

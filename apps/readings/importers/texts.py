@@ -61,11 +61,22 @@ class Stamps:
         )
 
 
-def is_month_first(texts: list[str]) -> bool:
+def is_month_first(sample: pa.Array) -> bool:
     """Do dates such as 3/14/2026 occur? Where nothing tells, the day comes first."""
-    found = [re.match(r"\s*(\d{1,2})[-/.](\d{1,2})[-/.]\d{4}", text or "") for text in texts]
+    if not pa.types.is_string(sample.type):
+        return False
+    found = [re.match(r"\s*(\d{1,2})[-/.](\d{1,2})[-/.]\d{4}", text or "") for text in sample.to_pylist()]
     parts = [(int(match[1]), int(match[2])) for match in found if match]
     return any(second > 12 for _, second in parts) and all(first <= 12 for first, _ in parts)
+
+
+def shown(cell: pa.Scalar) -> str:
+    """What stands in a cell, for a person to see."""
+    try:
+        value = cell.as_py()
+    except (ValueError, OverflowError):
+        return str(cell.cast(pa.int64()).as_py())  # a moment far from any calendar
+    return "" if value is None else str(value)
 
 
 def stamps_of(column: pa.Array, month_first: bool = False) -> Stamps:
@@ -148,7 +159,9 @@ NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
 
 def numbers_of(column: pa.Array, decimal_comma: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """(N,) float64 with NaN where nothing is sent, and (N,) bool: something else than a number stands there."""
-    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+    if pa.types.is_binary(column.type) or pa.types.is_large_string(column.type):
+        column = pc.cast(column, pa.string())
+    if not pa.types.is_string(column.type):
         return _typed_numbers(column), np.zeros(len(column), dtype=bool)
     if decimal_comma:
         column = pc.replace_substring(column, ",", ".")

@@ -5,11 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from django.utils.translation import gettext as _
 
 from apps.readings.importers import stamping, texts
 from apps.readings.importers.base import Block, Reading
-from apps.readings.importers.long import find
+from apps.readings.importers.long import find, no_name
 from apps.readings.importers.tables import Table
 from apps.readings.importers.wide_times import matrix
 
@@ -17,7 +16,9 @@ from apps.readings.importers.wide_times import matrix
 class WideDays:
     def day_columns(self, table: Table) -> tuple[list[int], texts.Stamps]:
         """Positions of the columns whose name is a date, and those dates."""
-        stamps = texts.stamps_of(pa.array(table.columns, pa.string()), texts.is_month_first(table.columns))
+        stamps = texts.stamps_of(
+            pa.array(table.columns, pa.string()), texts.is_month_first(pa.array(table.columns, pa.string()))
+        )
         columns = np.flatnonzero(stamps.valid)
         return columns.tolist(), stamps.take(columns)
 
@@ -43,7 +44,7 @@ class WideDays:
             meters = reading.positions(pc.cast(batch.columns[meter], pa.string()).to_pylist())
             nameless = np.flatnonzero((meters < 0) & ~np.isnan(values).all(axis=1))
             if len(nameless):
-                reading.rejects.add(batch.lines[nameless], _("no meter is named"), lambda _i: "")
+                reading.rejects.add(batch.lines[nameless], no_name(), lambda _i: "")
             named = meters >= 0
             yield Block(
                 np.repeat(meters[named], int(good.sum())),

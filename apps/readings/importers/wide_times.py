@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from apps.readings.importers import stamping, texts
 from apps.readings.importers.base import Block, Reading
-from apps.readings.importers.long import find
+from apps.readings.importers.long import find, no_name
 from apps.readings.importers.tables import Batch, Table
 
 
@@ -34,7 +34,7 @@ class WideTimes:
         meters = [index for index in range(len(table.columns)) if index != time][: reading.meters_wanted]
         names = [table.columns[index] for index in meters]
         positions = reading.positions(names)
-        month_first = texts.is_month_first(pc.cast(table.sample_column(time), pa.string()).to_pylist())
+        month_first = texts.is_month_first(table.sample_column(time))
         for batch in table.batches(reading, [time], meters):
             yield self._block(batch, time, meters, names, positions, month_first, table.decimal_comma, reading)
 
@@ -59,10 +59,13 @@ class WideTimes:
         good[stampable] = stamping.check(
             stamps.take(stampable),
             batch.lines[stampable],
-            lambda i: str(batch.columns[time][stampable[i]].as_py()),
+            lambda i: texts.shown(batch.columns[time][stampable[i]]),
             reading,
         )
         named = positions >= 0
+        for column in np.flatnonzero(~named):
+            rows = np.flatnonzero(~np.isnan(values[column]))
+            reading.rejects.add(batch.lines[rows], no_name(), lambda _i, name=names[column]: name)
         if not good.all() or not named.all():
             values = values[np.ix_(named, good)]
         rows = int(good.sum())
@@ -85,7 +88,7 @@ def matrix(batch: Batch, columns: list[int], names: list[str], comma: bool, read
             reading.rejects.add(
                 batch.lines[rows],
                 _("not a number"),
-                lambda i, rows=rows, cells=cells, name=names[place]: f"{name}: {cells[rows[i]].as_py()}",
+                lambda i, rows=rows, cells=cells, name=names[place]: f"{name}: {texts.shown(cells[rows[i]])}",
             )
     return values
 
