@@ -25,8 +25,8 @@ SENTENCES: dict[str, str] = {
         "In its emptiest hours it registers %(percent)s %% less than before, while the rest of the day stayed."
     ),
     "peaks_capped": _("Each day's peak now stops near %(kwh)s kWh a reading, %(before_kwh)s kWh before."),
-    "zero_run": _("Has registered nothing for %(days)s days, since %(since)s, although a contract is running."),
-    "zero_days": _("Registered nothing on %(days)s of the last %(of)s days, although a contract is running."),
+    "zero_run": _("Has registered nothing for %(days)s days, since %(since)s; no end of a contract is on file."),
+    "zero_days": _("Registered nothing on %(days)s of the last %(of)s days; no end of a contract is on file."),
     "zero_hours": _("%(percent)s %% of its recent readings are zero, %(before_percent)s %% before."),
     "always_zero": _("Has registered nothing at all for %(days)s days; an empty home looks the same."),
     "odd_hours": _("Uses %(factor)s times as much as before between 2 and 5 in the morning, since about %(since)s."),
