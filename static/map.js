@@ -30,7 +30,8 @@
     if (!answer.ok) throw new Error(json.error);
     return json;
   }
-  const layerOf = (zoom) => (zoom >= CONSUMERS_FROM ? "consumers" : zoom >= TRANSFORMERS_FROM ? "transformers" : "zones");
+  // Where no zone is drawn there is nothing to zoom out to.
+  const layerOf = (zoom) => (!zones.features.length ? (zoom >= 12 ? "consumers" : "transformers") : zoom >= CONSUMERS_FROM ? "consumers" : zoom >= TRANSFORMERS_FROM ? "transformers" : "zones");
 
   async function refresh() {
     if (asking) asking.abort();
@@ -130,6 +131,10 @@
     const bounds = L.geoJSON(zones).getBounds();
     if (at) map.setView(at.split(",").map(Number).reverse(), CONSUMERS_FROM + 0.5);
     else if (bounds.isValid()) map.fitBounds(bounds);
+    else if (element.dataset.extent) {
+      const [west, south, east, north] = element.dataset.extent.split(",").map(Number);
+      map.fitBounds([[south, west], [north, east]], { maxZoom: 16 });
+    }
     map.on("moveend", refresh);
     form.addEventListener("change", refresh);
     document.addEventListener("theme:changed", refresh);

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from datetime import date
 
+from django.contrib.gis.db.models import Extent
 from django.contrib.gis.db.models.functions import AsGeoJSON
 from django.contrib.gis.geos import Polygon
 from django.contrib.postgres.aggregates import JSONBAgg
@@ -185,6 +186,12 @@ LAYERS = {
     "transformers": (transformers, WIDEST_TRANSFORMER_BOX_DEGREES),
     "consumers": (consumers, WIDEST_BOX_DEGREES),
 }
+
+
+def extent(user: User) -> str:
+    """The box that holds everybody with a place, as west,south,east,north; empty without anybody."""
+    box = Consumer.objects.visible_to(user).order_by().aggregate(box=Extent("place"))["box"]
+    return ",".join(f"{degrees:.6f}" for degrees in box) if box else ""
 
 
 def words() -> dict[str, str]:

@@ -113,6 +113,7 @@ def map_page(request):
         "most": places.MOST_FEATURES,
         "levels": RiskLevel.values,
         "words": places.words(),
+        "extent": places.extent(request.user),
     }
     return render(request, "overview/map.html", context)
 
