@@ -5,7 +5,9 @@ from datetime import UTC, date, datetime
 import numpy as np
 import pytest
 
+from ml import artifacts
 from tests import factories
+from tests import neighbourhood as neighbourhood_
 
 
 @pytest.fixture
@@ -78,3 +80,24 @@ def street(north, case):
     meter = case.consumer.installations.get().meter
     meter.events.create(code="cover_opened", at=datetime(2026, 2, 10, 3, tzinfo=UTC))
     return [case.consumer, *others]
+
+
+@pytest.fixture
+def neighbourhood(north):
+    """Consumers with stored profiles; the first one stops in the middle."""
+    return neighbourhood_.store(north)
+
+
+@pytest.fixture(scope="session")
+def trained_model(tmp_path_factory):
+    """A media folder with the files of a trained model; training once is enough for all tests."""
+    media = tmp_path_factory.mktemp("media")
+    artifacts.save(neighbourhood_.trained(), media / "models" / "test")
+    return media
+
+
+@pytest.fixture
+def model(db, settings, trained_model):
+    """The active model version."""
+    settings.MEDIA_ROOT = trained_model
+    return factories.ModelVersionFactory(folder="models/test")

@@ -6,7 +6,7 @@ from apps.detection.models import RiskScore, ScoringRun, ScoringShard, Standing
 from apps.grid.models import Meter
 from apps.readings.models import LoadProfile, MeterState
 from tests import factories
-from tests.detection.conftest import FIRST_DAY
+from tests.neighbourhood import FIRST_DAY
 
 pytestmark = pytest.mark.django_db
 
