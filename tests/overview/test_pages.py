@@ -98,3 +98,21 @@ def test_the_home_page_says_that_no_worker_runs(client, sam):
     type(upload).objects.update(at=timezone.now() - timedelta(minutes=10))
     client.force_login(sam)
     assert b"is a worker running" in client.get(reverse("home")).content
+
+
+def test_the_trend_counts_what_stays_closed_and_what_visits_found(client, sam, case):
+    from django.utils import timezone
+
+    client.force_login(sam)
+    close, reopen = reverse("case_close", args=[case.pk]), reverse("case_reopen", args=[case.pk])
+    today = timezone.localdate()
+    client.post(close, {"outcome": "bypass", "inspected_on": today})
+    client.post(reopen)
+    client.post(close, {"outcome": "nothing_found", "inspected_on": today})
+    factories.InspectionFactory(outcome="meter_fault", inspected_on=today)
+    factories.InspectionFactory(outcome="no_access", inspected_on=today)
+    context = client.get(reverse("home")).context
+    week = context["weeks"][0]
+    assert (week.opened, week.closed, week.visits, week.finds) == (1, 1, 2, 1)
+    assert context["hit_rate"].rate == 0.5
+    assert context["hit_rate"].low < 0.5 < context["hit_rate"].high
