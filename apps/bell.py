@@ -10,7 +10,7 @@ log = logging.getLogger(__name__)
 
 
 def ring(step: str) -> None:
-    """Call a pipeline step once the transaction has committed. A broker that is down delays the step, never a request."""
+    """Call a step once the transaction has committed. A broker that is down delays the step, never a request."""
     transaction.on_commit(lambda: _ring(step))
 
 

@@ -2,12 +2,13 @@
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 from apps.detection.models import Kind, RiskLevel, RiskScore
 from apps.grid.models import Consumer
 from apps.inspections.models import Inspection
+from apps.readings.models import LoadProfile, Upload
 
 
 class CaseQuerySet(models.QuerySet):
@@ -16,6 +17,15 @@ class CaseQuerySet(models.QuerySet):
 
     def not_closed(self):
         return self.exclude(status=Case.Status.CLOSED)
+
+    def led_to_by(self, upload: Upload):
+        """Cases that opened since an upload, of consumers whose readings it brought."""
+        brought = LoadProfile.objects.filter(
+            meter__installations__consumer=OuterRef("consumer"),
+            day__range=(upload.first_day, upload.last_day),
+            upload=upload,
+        )
+        return self.filter(Exists(brought), opened_at__gte=upload.at)
 
     def for_queue(self):
         """Everything a row of the queue shows, in one query."""

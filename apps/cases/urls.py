@@ -3,6 +3,7 @@ from django.urls import include, path
 from apps.cases import views
 
 urlpatterns = [
+    path("uploads/<int:pk>/cases/", views.cases_of_upload, name="cases_of_upload"),
     path("cases/", views.case_queue, name="case_queue"),
     path(
         "cases/<int:pk>/",

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.core.exceptions import PermissionDenied
@@ -6,6 +8,7 @@ from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
@@ -16,8 +19,10 @@ from apps.cases.filters import CaseFilter, chosen_only, columns, counts_by_level
 from apps.cases.forms import AssignForm, BulkAssignForm, CloseForm, MoveForm, NoteForm
 from apps.cases.models import Case
 from apps.inspections.models import Outcome
+from apps.readings.models import Upload
 
 CASES_ON_A_PAGE = 25
+STILL_SCORING = timedelta(minutes=3)
 
 may_see = permission_required("cases.view_case", raise_exception=True)
 may_change = permission_required("cases.change_case", raise_exception=True)
@@ -63,6 +68,21 @@ def _assign_in_bulk(request, visible) -> HttpResponse:
     text = ngettext("%(n)d case given to %(who)s.", "%(n)d cases given to %(who)s.", len(cases))
     messages.success(request, text % {"n": len(cases), "who": to or _("nobody")})
     return redirect(request.get_full_path())
+
+
+@may_see
+@permission_required("readings.view_upload", raise_exception=True)
+def cases_of_upload(request, pk: int):
+    """What an upload led to, for its page; asked again for a while, since scoring follows the import."""
+    upload = get_object_or_404(Upload.objects.visible_to(request.user), pk=pk, status=Upload.Status.IMPORTED)
+    found = Case.objects.visible_to(request.user).led_to_by(upload).for_queue()
+    context = {
+        "upload": upload,
+        "cases": found[:CASES_ON_A_PAGE],
+        "count": found.count(),
+        "may_follow": timezone.now() - upload.imported_at < STILL_SCORING,
+    }
+    return render(request, "cases/_of_upload.html", context)
 
 
 @may_see

@@ -51,6 +51,7 @@ ADDRESSES = {
     "upload_discard": page(403, of="upload", method="post"),
     "upload_retry": page(403, of="upload", method="post"),
     "upload_rejected": page(403, of="upload"),
+    "cases_of_upload": page(403, of="upload"),
     "run_list": page(403),
     "shard_retry": page(403, of="shard", method="post"),
     "model_list": page(403),

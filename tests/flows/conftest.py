@@ -12,25 +12,24 @@ from contextlib import contextmanager
 import pytest
 from django.conf import settings
 from django.db import connection
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 # Playwright's sync API runs an event loop, beside which the ORM would refuse to work.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 20
 
 
 @pytest.fixture
-def environment(transactional_db, tmp_path):
-    """What the processes are told: the test database, the tests' Redis number, a media folder of this test."""
+def environment(transactional_db, model, trained_model):
+    """What the processes are told: the test database, the tests' Redis number, the folder with the trained model."""
     database = connection.settings_dict
     address = f"{database['USER']}:{database['PASSWORD']}@{database['HOST']}:{database['PORT']}"
-    settings.MEDIA_ROOT = tmp_path
     return {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "ntl_web.settings",
         "DATABASE_URL": f"postgis://{address}/{database['NAME']}",
         "REDIS_URL": settings.REDIS_URL,
-        "MEDIA_ROOT": str(tmp_path),
+        "MEDIA_ROOT": str(trained_model),
         "DEBUG": "0",
         "HTTPS": "0",
     }
@@ -87,6 +86,7 @@ def page(tmp_path):
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         page.set_default_timeout(PATIENCE_SECONDS * 1000)
+        expect.set_options(timeout=PATIENCE_SECONDS * 1000)
         errors = []
         page.on("pageerror", lambda error: errors.append(str(error)))
         yield page
