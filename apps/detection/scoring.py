@@ -5,12 +5,15 @@ import logging
 from django.db import connection, transaction
 from django.utils import timezone
 
+from apps import claims
 from apps.bell import ring
 from apps.detection import models_on_disk, pending, windows
 from apps.detection.models import ModelVersion, RiskLevel, RiskScore, ScoringRun, ScoringShard, Standing
 from ml.findings import Finding
 
 log = logging.getLogger(__name__)
+
+Status = ScoringShard.Status
 
 
 def score_pending() -> int:
@@ -22,13 +25,16 @@ def score_pending() -> int:
     if version is None:
         return 0
     scored, tried = 0, []
-    while (shard := claim_next(tried)) or start_run(version):
-        if shard is None:
-            continue
-        tried.append(shard.pk)
-        scored += attempt(shard)
-        finish_runs()
+    while (shard := next_pending(tried)) or start_run(version):
+        if shard:
+            tried.append(shard.pk)
+            scored += attempt(shard)
+            finish_runs()
     return scored
+
+
+def next_pending(tried: list[int]) -> ScoringShard | None:
+    return ScoringShard.objects.filter(status=Status.PENDING).exclude(pk__in=tried).order_by("attempts", "pk").first()
 
 
 @transaction.atomic
@@ -36,7 +42,7 @@ def start_run(version: ModelVersion) -> ScoringRun | None:
     """Cut what is pending into shards, unless shards of an earlier run still wait."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('detection.start_run'))")
-    if ScoringShard.objects.filter(status=ScoringShard.Status.PENDING).exists():
+    if ScoringShard.objects.filter(status=Status.PENDING).exists():
         return None
     shards = pending.shards(version.pk)
     if not shards:
@@ -48,52 +54,43 @@ def start_run(version: ModelVersion) -> ScoringRun | None:
     return run
 
 
-def claim_next(tried: list[int]) -> ScoringShard | None:
-    """The next shard that nobody works on, with this attempt counted and committed before the work starts."""
-    with transaction.atomic():
-        shard = (
-            ScoringShard.objects.select_for_update(skip_locked=True, no_key=True)
-            .filter(status=ScoringShard.Status.PENDING)
-            .exclude(pk__in=tried)
-            .order_by("attempts", "pk")
-            .first()
-        )
-        if shard is None:
-            return None
-        if shard.attempts >= ScoringShard.ATTEMPTS:
-            # Its workers died without a word: parked, so that the ones behind it go on.
-            shard.status = ScoringShard.Status.FAILED
-            shard.error = shard.error or "The worker was killed while it scored this shard."
-        shard.attempts += 1
-        shard.save(update_fields=["attempts", "status", "error"])
-    return shard
-
-
 def attempt(shard: ScoringShard) -> bool:
-    """Score a claimed shard in one transaction. An error is written on the shard; the third one parks it."""
-    try:
-        with transaction.atomic():
-            # This row lock is the claim: it falls with the worker that held it.
-            mine = (
-                ScoringShard.objects.select_for_update(skip_locked=True, no_key=True)
-                .select_related("run__model_version")
-                .filter(pk=shard.pk, status=ScoringShard.Status.PENDING)
-                .first()
-            )
-            if mine is None:
-                return False
-            score(mine.run, mine.consumer_ids)
-            mine.status = ScoringShard.Status.DONE
-            mine.save(update_fields=["status"])
-        return True
-    except Exception as error:
-        log.exception("Scoring shard %s failed at attempt %s", shard.pk, shard.attempts)
-        parked = shard.attempts >= ScoringShard.ATTEMPTS
-        ScoringShard.objects.filter(pk=shard.pk).update(
-            error=f"{type(error).__name__}: {error}"[:2000],
-            status=ScoringShard.Status.FAILED if parked else ScoringShard.Status.PENDING,
-        )
-        return False
+    """Score one waiting shard, unless another worker does. True when its scores stand.
+
+    An error is written on the shard; the third one parks it, so that the ones behind it go on.
+    """
+    with claims.claim(shard) as claimed:
+        if not claimed:
+            return False
+        if not claims.note_attempt(shard):
+            park(shard, "The worker was killed while it scored this shard.")
+            return False
+        try:
+            with transaction.atomic():
+                run = locked_run(shard)
+                if run:
+                    score(run, shard.consumer_ids)
+                    ScoringShard.objects.filter(pk=shard.pk).update(status=Status.DONE)
+            return run is not None
+        except Exception as error:
+            log.exception("Scoring shard %s failed", shard.pk)
+            claims.reconnect()
+            park(shard, f"{type(error).__name__}: {error}")
+    return False
+
+
+def locked_run(shard: ScoringShard) -> ScoringRun | None:
+    """The run of a shard that still waits, with the shard's row locked until the scores are in."""
+    waiting = ScoringShard.objects.select_for_update(of=["self"], no_key=True).select_related("run__model_version")
+    found = waiting.filter(pk=shard.pk, status=Status.PENDING).first()
+    return found and found.run
+
+
+def park(shard: ScoringShard, error: str) -> None:
+    """Note what went wrong; out of attempts, the shard waits for a person."""
+    waiting = ScoringShard.objects.filter(pk=shard.pk, status=Status.PENDING)
+    waiting.filter(error="").update(error=error[:2000])
+    waiting.filter(attempts__gte=ScoringShard.ATTEMPTS).update(status=Status.FAILED)
 
 
 def score(run: ScoringRun, consumer_ids: list[int]) -> None:
@@ -143,7 +140,7 @@ def without_readings(run: ScoringRun, consumer_id: int) -> RiskScore:
 
 
 def finish_runs() -> None:
-    pending_shards = ScoringShard.objects.filter(status=ScoringShard.Status.PENDING)
+    pending_shards = ScoringShard.objects.filter(status=Status.PENDING)
     ScoringRun.objects.filter(finished_at=None).exclude(pk__in=pending_shards.values("run")).update(
         finished_at=timezone.now()
     )
@@ -151,8 +148,6 @@ def finish_runs() -> None:
 
 def retry(*, shard: ScoringShard) -> None:
     """Take a parked shard up again."""
-    ScoringShard.objects.filter(pk=shard.pk, status=ScoringShard.Status.FAILED).update(
-        status=ScoringShard.Status.PENDING, attempts=0, error=""
-    )
+    ScoringShard.objects.filter(pk=shard.pk, status=Status.FAILED).update(status=Status.PENDING, attempts=0, error="")
     ScoringRun.objects.filter(pk=shard.run_id).update(finished_at=None)
     ring("detection.score_pending")

@@ -5,12 +5,13 @@ import traceback
 from collections.abc import Iterable
 
 from django.core.files.base import File
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
+from apps import claims
 from apps.accounts.models import User
 from apps.bell import ring
-from apps.readings import claims, files, importing, progress
+from apps.readings import files, importing, progress
 from apps.readings.guessing import guess
 from apps.readings.importers.base import FileFault
 from apps.readings.models import Sender, Upload, upload_path
@@ -153,8 +154,7 @@ def import_upload(upload: Upload) -> bool:
             # Where it happened and no message: that may quote readings, and those stay out of the log.
             frames = "".join(traceback.format_tb(error.__traceback__))
             log.error("Import of upload %d failed: %s\n%s", upload.pk, type(error).__name__, frames)
-            if not connection.in_atomic_block:
-                connection.close_if_unusable_or_obsolete()  # the database may have gone and come back
+            claims.reconnect()
             _park(upload)
     return False
 
