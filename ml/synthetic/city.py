@@ -191,7 +191,7 @@ def _plan(rng: np.random.Generator, consumers: int, days: int) -> history.Plan:
     change[honest] = [LOOK_ALIKES[rng.integers(len(LOOK_ALIKES))].__name__ for _ in honest]
     onset, end = rng.integers(int(0.2 * days), days - 12, consumers), np.full(consumers, days)
     onset[thieves[rng.random(len(thieves)) < 0.05]] = 0  # older than the window: no curve shows these
-    onset[past] = rng.integers(0, int(0.4 * days), len(past))
+    onset[past] = rng.integers(0, int(0.75 * days), len(past))
     end[past] = np.minimum(onset[past] + rng.integers(15, 60, len(past)), days - 8)
     is_past = np.zeros(consumers, bool)
     is_past[past] = True
