@@ -1,4 +1,4 @@
-"""Where a made-up city stands: zones that tile a box, a feeder for each, transformers and the consumers around them."""
+"""Where a made-up city stands: zones that tile a town, a feeder for each, transformers and the consumers around them."""
 
 from dataclasses import dataclass
 
@@ -66,16 +66,24 @@ def lay_out(rng: np.random.Generator, consumers: int) -> Geography:
     ]
     names = [name for row in ZONES for name in row]
     # The first row of corners is the northern one, so the order is reversed to run counter-clockwise.
-    zones = [Zone(name, _points(np.vstack([quad[::-1], quad[-1:]]))) for name, quad in zip(names, quads, strict=True)]
+    zones = [
+        Zone(name, _points(_bend(_finely(np.vstack([quad[::-1], quad[-1:]])))))
+        for name, quad in zip(names, quads, strict=True)
+    ]
     count = -(-consumers // CONSUMERS_PER_TRANSFORMER)
     zone_of = np.sort(np.arange(count) % len(zones))
     inside = _places_inside(rng, zone_of)
     places = np.array([_within(quads[zone], *at) for zone, at in zip(zone_of, inside, strict=True)]).reshape(-1, 2)
     feeders = [
-        Feeder(f"{zone.name} feeder", index, _points(np.vstack([corners[1, 2], places[zone_of == index]])))
+        Feeder(
+            f"{zone.name} feeder",
+            index,
+            _points(_bend(_finely(_along_streets(np.vstack([corners[1, 2], places[zone_of == index]]))))),
+        )
         for index, zone in enumerate(zones)
         if (zone_of == index).any()
     ]
+    places = np.round(_bend(places), 6)
     feeder_of = {feeder.zone: index for index, feeder in enumerate(feeders)}
     transformers = [
         Transformer(
@@ -86,7 +94,8 @@ def lay_out(rng: np.random.Generator, consumers: int) -> Geography:
     transformer_of = np.arange(consumers) // CONSUMERS_PER_TRANSFORMER
     around = np.clip(inside[transformer_of] + rng.normal(0, 0.035, (consumers, 2)), 0.02, 0.98)
     homes = [_within(quads[zone_of[at]], *place) for at, place in zip(transformer_of, around, strict=True)]
-    return Geography(zones, feeders, transformers, transformer_of, np.array(homes), _addresses(rng, transformer_of))
+    homes = _bend(np.array(homes))
+    return Geography(zones, feeders, transformers, transformer_of, homes, _addresses(rng, transformer_of))
 
 
 def _corners(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
@@ -113,6 +122,30 @@ def _within(quad: np.ndarray, across: float, down: float) -> np.ndarray:
     north = quad[0] * (1 - across) + quad[1] * across
     south = quad[3] * (1 - across) + quad[2] * across
     return north * (1 - down) + south * down
+
+
+def _along_streets(places: np.ndarray) -> np.ndarray:
+    """A cable runs along one street and then the next, not across the gardens: a corner between any two places."""
+    corners = np.stack([places[1:, 0], places[:-1, 1]], axis=1)
+    return np.vstack([np.stack([places[:-1], corners], axis=1).reshape(-1, 2), places[-1:]])
+
+
+def _finely(line: np.ndarray, steps: int = 8) -> np.ndarray:
+    """The line with points between its own, so that it can be bent."""
+    share = np.arange(steps)[:, None] / steps
+    between = line[:-1, None] * (1 - share) + line[1:, None] * share
+    return np.vstack([between.reshape(-1, 2), line[-1:]])
+
+
+def _bend(places: np.ndarray) -> np.ndarray:
+    """Towns are no boxes: (N, 2) places of the box to places of a round and slightly wavy town, each to its own."""
+    half = np.array([EAST - WEST, NORTH - SOUTH]) / 2
+    middle = np.array([EAST + WEST, NORTH + SOUTH]) / 2
+    x, y = ((places - middle) / half).T
+    # A square onto a disc, three quarters of the way; then two gentle waves.
+    round_x = x * (0.25 + 0.75 * np.sqrt(1 - y**2 / 2)) + 0.05 * np.sin(2.3 * y + 0.5)
+    round_y = y * (0.25 + 0.75 * np.sqrt(1 - x**2 / 2)) + 0.06 * np.sin(2.0 * x + 1.1)
+    return middle + half * np.stack([round_x, round_y], axis=1)
 
 
 def _points(places: np.ndarray) -> list[Point]:
