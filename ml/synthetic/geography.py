@@ -1,4 +1,4 @@
-"""Where a made-up city stands: zones that tile a town, a feeder for each, transformers and the consumers around them."""
+"""Where a made-up city stands: zones that tile a town, a feeder each, transformers and the consumers around them."""
 
 from dataclasses import dataclass
 
