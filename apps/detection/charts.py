@@ -6,9 +6,9 @@ from datetime import date, timedelta
 import numpy as np
 from django.conf import settings
 
-from apps.detection.windows import Fitted, cut_to_links, standard_offset_minutes
+from apps.detection.windows import Fitted, cut_to_links
 from apps.grid.models import Installation
-from apps.readings import profiles
+from apps.readings import profiles, times
 from ml.calendar import slots_ahead, to_civil_days
 
 CHART_DAYS = 371
@@ -84,9 +84,8 @@ def read(fitted: list[Fitted], first_day: date, last_day: date, slots: int | Non
 def on_civil_days(kwh: np.ndarray, first_day: date) -> np.ndarray:
     """(D, S) of standard time to (D, S) of the clock on the wall."""
     days, slots = kwh.shape
-    ahead = slots_ahead(
-        np.datetime64(first_day, "D"), days, 1440 // slots, settings.UTILITY_TIME_ZONE, standard_offset_minutes()
-    )
+    offset = times.utility_offset_minutes()
+    ahead = slots_ahead(np.datetime64(first_day, "D"), days, 1440 // slots, settings.UTILITY_TIME_ZONE, offset)
     return to_civil_days(kwh[np.newaxis], ahead)[0]
 
 

@@ -8,7 +8,7 @@ from django.conf import settings
 from apps.detection import models_on_disk
 from apps.detection.models import ModelVersion, RiskScore
 from apps.detection.scoring import risk_score
-from apps.detection.windows import standard_offset_minutes
+from apps.readings import times
 from ml.window import MeterWindow
 
 
@@ -26,7 +26,7 @@ def score(version: ModelVersion, *, name: str, first_day: date, interval_minutes
         peer_group=np.array([-1]),
         contract_active=np.ones((1, days), dtype=bool),
         timezone=settings.UTILITY_TIME_ZONE,
-        utc_offset_minutes=standard_offset_minutes(),
+        utc_offset_minutes=times.utility_offset_minutes(),
     )
     (finding,) = models_on_disk.load(version).explain(window)
     return risk_score(run=None, consumer_id=None, finding=finding)

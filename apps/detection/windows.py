@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import date, timedelta
 
 import numpy as np
 from django.conf import settings
 
 from apps.grid.models import Connection, Consumer, Installation, Supply
-from apps.readings import profiles
+from apps.readings import profiles, times
 from ml.window import MeterWindow
 
 # Meters that stopped within the same week share a window; one that stopped long before gets a window of its own, so
@@ -26,13 +25,6 @@ class Fitted:
     first_day: date
     last_day: date
     interval_minutes: int
-
-
-def standard_offset_minutes() -> int:
-    """Offset of the utility's standard time: the smaller of the year's two offsets."""
-    zone = ZoneInfo(settings.UTILITY_TIME_ZONE)
-    offsets = [datetime(2026, month, 1, tzinfo=zone).utcoffset() for month in (1, 7)]
-    return int(min(offsets).total_seconds() // 60)
 
 
 def read(consumer_ids: list[int]) -> list[tuple[list[int], MeterWindow]]:
@@ -109,7 +101,7 @@ def window_of(fitted: list[Fitted]) -> tuple[list[int], MeterWindow]:
         peer_group=peer_groups(consumer_ids),
         contract_active=contract_active(consumer_ids, first_day, kwh.shape[1]),
         timezone=settings.UTILITY_TIME_ZONE,
-        utc_offset_minutes=standard_offset_minutes(),
+        utc_offset_minutes=times.utility_offset_minutes(),
     )
     return consumer_ids, window
 

@@ -79,8 +79,10 @@ def utility_zone() -> Zone:
 
 
 def utility_offset_minutes() -> int:
-    """What the utility's standard time is ahead of UTC: daylight saving only ever adds."""
-    return int(utility_zone().offsets[-4:].min())
+    """What the utility's standard time is ahead of UTC: the smaller of its offsets since a year ago."""
+    clock, now = utility_zone(), int(datetime.now(UTC).timestamp()) // 60
+    # A change of the law is older than that: Istanbul has had one offset since 2016, and another before.
+    return int(clock.offsets[np.searchsorted(clock.since, now - 366 * 1440, side="right") - 1 :].min())
 
 
 def offset_name(minutes: int) -> str:
