@@ -9,7 +9,9 @@ from ntl_web.settings import *  # noqa: F403
 # The first one is for speed; the second is what a web server beside the tests knows.
 PASSWORD_HASHERS = [f"django.contrib.auth.hashers.{name}PasswordHasher" for name in ("MD5", "PBKDF2")]
 MEDIA_ROOT = Path(tempfile.mkdtemp(prefix="ntl-web-test-media-"))
-STATIC_ROOT = MEDIA_ROOT  # nothing is collected for tests; WhiteNoise only wants the folder to be there
+# Nothing is collected for tests; WhiteNoise only wants the folder to be there, and Django that it is another one.
+STATIC_ROOT = MEDIA_ROOT / "static"
+STATIC_ROOT.mkdir()
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}  # noqa: F405
 # Redis keeps sixteen numbered databases; tests use the last, so that they never ring a running worker.
 REDIS_URL = CELERY_BROKER_URL = urlsplit(REDIS_URL)._replace(path="/15").geturl()  # noqa: F405
