@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 
 from apps.detection import curves, reasons
 from apps.detection.models import Kind, ModelVersion, RiskLevel, RiskScore
+from apps.grid import converters  # noqa: F401 makes <number:...> known
 from apps.grid.models import Consumer
 
 MOST_READINGS = 366 * 96
@@ -140,6 +141,6 @@ class Predict(APIView):
 
 
 api_urls = [
-    path("consumers/<path:number>", ConsumerRisk.as_view(), name="api-consumer"),
+    path("consumers/<number:number>", ConsumerRisk.as_view(), name="api-consumer"),
     path("predict", Predict.as_view(), name="api-predict"),
 ]

@@ -21,7 +21,7 @@ CONSUMERS_ON_A_PAGE = 50
 @vary_on_headers("HX-Request")  # a browser that goes back must not show the fragment as the page
 def consumers_unassigned(request) -> HttpResponse:
     """Consumers that came with a file and that nobody has placed yet."""
-    text = request.GET.get("q", "").strip()
+    text = request.GET.get("q", "").replace("\0", "").strip()
     waiting = Consumer.objects.visible_to(request.user).filter(zone__code=Zone.UNASSIGNED)
     found = waiting.filter(Q(number__icontains=text) | Q(installations__meter__serial__icontains=text)).distinct()
     form = AssignZoneForm(request.POST or None, user=request.user, found=found)

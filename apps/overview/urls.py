@@ -1,5 +1,6 @@
 from django.urls import path
 
+from apps.grid import converters  # noqa: F401 makes <number:...> known
 from apps.overview import views
 
 urlpatterns = [
@@ -8,6 +9,5 @@ urlpatterns = [
     path("map/", views.map_page, name="map"),
     path("map/data/", views.map_data, name="map_data"),
     path("consumers/", views.consumer_search, name="consumer_search"),
-    # The utility's own numbers may hold slashes.
-    path("consumers/<path:number>/", views.consumer, name="consumer"),
+    path("consumers/<number:number>/", views.consumer, name="consumer"),
 ]

@@ -33,6 +33,11 @@ def test_nothing_ticked_is_said(client, sam, north, waiting):
     assert not north.consumers.exists()
 
 
+def test_a_search_for_what_no_text_can_hold_is_no_500(client, sam, waiting):
+    client.force_login(sam)
+    assert client.get(reverse("consumers_unassigned") + "?q=%00m-1").status_code == 200
+
+
 @pytest.fixture
 def admin(client, sam):
     sam.is_staff = sam.is_superuser = True

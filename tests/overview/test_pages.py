@@ -5,6 +5,7 @@ import re
 
 import pytest
 from django.urls import reverse
+from django.utils.html import escape
 
 from tests import factories
 
@@ -81,12 +82,22 @@ def test_health_survives_a_missing_redis(client, db, settings):
     assert response.json() == {"database": True, "redis": False}
 
 
-@pytest.mark.parametrize("address", ["/nowhere/", "/cases/999999/"])
+@pytest.mark.parametrize("address", ["/nowhere/", "/cases/999999/", "/consumers/%00/"])
 def test_what_is_not_there_gets_the_page_that_says_so(client, sam, address):
     client.force_login(sam)
     response = client.get(address)
     assert response.status_code == 404
     assert b"There is nothing here" in response.content
+
+
+@pytest.mark.parametrize("number", ["12/34", "12\n34", "<b>&?#%", "Zähler 7"])
+def test_a_consumer_of_any_number_has_a_page_and_is_listed_with_it(client, sam, number):
+    consumer = factories.ConsumerFactory(number=number)
+    client.force_login(sam)
+    address = reverse("consumer", args=[number])
+    assert client.get(address).context["consumer"] == consumer
+    assert escape(address) in client.get(reverse("consumer_search")).content.decode()
+    assert client.get(reverse("api-consumer", args=[number])).json()["consumer_id"] == number
 
 
 def test_the_home_page_says_that_no_worker_runs(client, sam):
