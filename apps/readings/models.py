@@ -115,9 +115,13 @@ class Upload(models.Model):
         verbose_name_plural = _("uploads")
         ordering = ["-at"]
         constraints = [
-            # The same file twice changes nothing; a file that failed or was discarded may be tried again.
+            # The same file twice changes nothing; a file that failed or was discarded may be tried again. Of each
+            # person, since what one person's upload may take is not what another's may.
             models.UniqueConstraint(
-                fields=["sha256"], condition=~Q(status__in=["failed", "discarded"]), name="one_upload_per_file"
+                fields=["sha256", "by"],
+                condition=~Q(status__in=["failed", "discarded"]),
+                nulls_distinct=False,
+                name="one_upload_per_file_and_person",
             )
         ]
         indexes = [

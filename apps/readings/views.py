@@ -54,12 +54,8 @@ def upload_new(request):
 
 
 def _lead_to(request, upload: Upload, is_new: bool) -> HttpResponse:
-    if is_new:
-        return redirect("upload", upload.pk)
-    if not Upload.objects.visible_to(request.user).filter(pk=upload.pk).exists():
-        messages.info(request, _("Somebody else has uploaded this very file already. Nothing was changed."))
-        return redirect("upload_list")
-    messages.info(request, _("This very file is here already; this is its upload. Nothing was changed."))
+    if not is_new:
+        messages.info(request, _("This very file is here already; this is its upload. Nothing was changed."))
     return redirect("upload", upload.pk)
 
 

@@ -2,6 +2,7 @@ import pytest
 
 from apps.readings import actions, tasks
 from apps.readings.models import Upload
+from tests import factories
 from tests.readings.files import hours, long_csv, send
 
 pytestmark = pytest.mark.django_db
@@ -32,8 +33,32 @@ def test_the_same_file_twice_changes_nothing(django_capture_on_commit_callbacks,
 def test_the_same_file_that_comes_in_twice_at_once_is_one_upload(monkeypatch):
     first, _new = receive()
     answers = iter([None, first])  # the check at the door comes too early
-    monkeypatch.setattr(actions, "_known", lambda _sha: next(answers))
+    monkeypatch.setattr(actions, "_known", lambda _sha, _by: next(answers))
     assert receive() == (first, False)
+
+
+def test_the_draft_of_somebody_else_holds_up_nobody(sam, ana):
+    draft, _new = receive(by=sam)
+    upload, is_new = receive(by=ana, confirm=True)
+    assert is_new
+    assert tasks.import_pending() == 1
+    assert receive(by=sam) == (upload, False)
+    actions.confirm(upload=draft, statement={}, by=sam)
+    assert tasks.import_pending() == 1
+    draft.refresh_from_db()
+    assert (draft.days_new, draft.days_changed, draft.days_same) == (0, 0, 1)
+    assert receive(by=ana, confirm=True)[1] is False
+
+
+def test_what_one_zone_may_not_send_comes_in_when_somebody_sends_it_who_sees_all(north, sam):
+    meter = factories.InstallationFactory(consumer__zone=north).meter
+    stranger = factories.UserFactory(roles=["Systems"], zones=[factories.ZoneFactory(code="SOUTH")])
+    content = long_csv(*hours(meter.serial), *hours("M-2"))
+    assert send(content, by=stranger).meters == 1
+    upload = send(content, by=sam)
+    assert (upload.by, upload.meters, upload.rejected) == (sam, 2, 0)
+    assert receive(content.encode())[0] == upload
+    assert receive(content.encode(), by=stranger)[0].by == stranger
 
 
 def test_a_discarded_or_failed_file_may_come_again(sam):
