@@ -3,6 +3,7 @@
 import logging
 import traceback
 from collections.abc import Iterable
+from pathlib import Path
 
 from django.core.files.base import File
 from django.db import IntegrityError, transaction
@@ -51,7 +52,7 @@ def receive(
         )
         upload.sender, _created = Sender.objects.get_or_create(name=sender.strip()[:100] or _("unknown"))
         try:
-            said = guess(kept.path, upload.sender.statement).as_dict()
+            said = _guess(kept.path, upload.sender).as_dict()
         except FileFault as fault:
             upload.status, upload.error, said = Upload.Status.FAILED, str(fault), Statement(timezone="UTC").as_dict()
         _state(upload, Statement(**{**said, **(statement or {})}))
@@ -69,6 +70,28 @@ def receive(
                 raise
             return known, False
     return upload, True
+
+
+def _guess(path: Path, sender: Sender) -> Statement:
+    """Raises FileFault, also where it is our fault: the file is kept, and can be tried again once we are mended."""
+    try:
+        return guess(path, sender.statement)
+    except FileFault:
+        raise
+    except Exception as error:
+        _log("Looking at a file", error)
+        raise FileFault(
+            _(
+                "This server could not look into the file, and no fault of it could be named. It is kept. Try again"
+                " later; if it stops again, tell whoever runs this server."
+            )
+        ) from None
+
+
+def _log(what: str, error: Exception) -> None:
+    # Where it happened and no message: that may quote readings, and those stay out of the log.
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    log.error("%s failed: %s\n%s", what, type(error).__name__, frames)
 
 
 def _known(sha256: str, by: User | None) -> Upload | None:
@@ -125,7 +148,7 @@ def retry(*, upload: Upload, by: User) -> Upload:
     if not upload.format:
         # It was refused at the door; what has changed since then is we.
         try:
-            _state(upload, guess(upload.path, upload.sender.statement))
+            _state(upload, _guess(upload.path, upload.sender))
         except FileFault as fault:
             upload.error = str(fault)
             upload.save(update_fields=["error"])
@@ -161,9 +184,7 @@ def import_upload(upload: Upload) -> bool:
         except FileFault as fault:
             fail(upload, str(fault))
         except Exception as error:
-            # Where it happened and no message: that may quote readings, and those stay out of the log.
-            frames = "".join(traceback.format_tb(error.__traceback__))
-            log.error("Import of upload %d failed: %s\n%s", upload.pk, type(error).__name__, frames)
+            _log(f"Import of upload {upload.pk}", error)
             claims.reconnect()
             _park(upload)
     return False

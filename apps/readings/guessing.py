@@ -73,7 +73,8 @@ def guess_stamps(columns: Columns) -> str:
 def is_rising(columns: Columns) -> bool:
     """Hardly ever less than before, and well above nothing: a register."""
     one_meter = same_as_before(columns.meters)
-    rise = np.diff(columns.values)[one_meter]
+    with np.errstate(invalid="ignore"):  # a file may say "inf"; the import rejects it
+        rise = np.diff(columns.values)[one_meter]
     return len(rise) >= 20 and bool((rise >= 0).mean() > 0.99 and (rise > 0).mean() > 0.3)
 
 

@@ -40,6 +40,8 @@ def parquet() -> bytes:
         (b"meter,timestamp,kwh\nM-1,2026-03-01 00:00,\x00\n", "byte 42 is zero"),
         (b"meter,timestamp,kwh\nM-1,2026-03-01 00:00,\n", "The file holds no reading"),
         (b"meter,timestamp,kwh\nM-1,soon,1\n", "not a date and time, such as line 2: M-1,soon,1"),
+        (b"meter,timestamp,kwh\nM-1,2026-03-01 00:00,inf\nM-1,2026-03-01 01:00,inf\n", "absurd"),
+        (b"x" * 200_000 + b",timestamp\n1,2026-03-01\n", "A cell at the beginning of the file is longer than 131072"),
     ],
 )
 def test_a_file_that_is_no_file_of_readings_fails_and_says_why(content, said):
@@ -178,6 +180,17 @@ def test_an_import_that_breaks_in_the_middle_leaves_nothing_and_is_tried_again(m
     assert not Meter.objects.exists()
     assert actions.import_upload(upload)
     assert LoadProfile.objects.count() == 1
+
+
+def test_what_cannot_be_looked_at_is_kept_and_can_be_tried_again(monkeypatch, sam, caplog):
+    with monkeypatch.context() as broken:
+        broken.setattr(actions, "guess", lambda *_: 1 / 0)
+        upload = send(long_csv(*hours(values=[1, 2] * 12)))
+        assert (upload.status, upload.format) == (Upload.Status.FAILED, "")
+        assert "could not look into the file" in actions.retry(upload=upload, by=sam).error
+    actions.import_upload(actions.retry(upload=upload, by=sam))
+    upload.refresh_from_db()
+    assert (upload.status, upload.readings) == (Upload.Status.IMPORTED, 24)
 
 
 def test_what_stops_three_times_is_parked_with_a_way_to_try_again(monkeypatch, sam, rung):

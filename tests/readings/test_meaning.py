@@ -47,6 +47,14 @@ def test_rows_of_meters_and_columns_of_days_are_daily_readings():
     assert MeterState.objects.get(meter__serial="A").interval_minutes == 1440
 
 
+def test_a_header_of_very_many_meters_is_read_to_its_end():
+    names = [f"METER-{number:058}" for number in range(4_500)]
+    upload = send(
+        f"timestamp,{','.join(names)}\n2026-03-01 00:00{',1' * len(names)}\n2026-03-01 01:00{',' * len(names)}"
+    )
+    assert (upload.error, upload.readings, upload.meters, upload.rejected) == ("", 4_500, 4_500, 0)
+
+
 @pytest.mark.parametrize("shape", ["long", "wide", "days"])
 def test_parquet_in_each_shape(shape):
     stamps = np.datetime64("2026-03-01T00:00", "us") + np.arange(24) * np.timedelta64(1, "h")

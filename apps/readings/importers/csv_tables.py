@@ -16,6 +16,8 @@ from apps.readings.importers.tables import Batch
 
 BLOCK_BYTES = 8 * 1024**2
 HEAD_BYTES = 256 * 1024
+HEADER_BYTES = 16 * 1024**2  # a longer first line is no header
+LINES_NEEDED = 2
 DELIMITERS = ",;\t|"
 SAMPLE_LINES = 50
 
@@ -27,9 +29,12 @@ class CsvTable:
         self.path = path
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
+            # A column for each of 30,000 meters makes a header of several of these.
+            while head.count(b"\n") < LINES_NEEDED and len(head) < HEADER_BYTES and (more := file.read(HEAD_BYTES)):
+                head += more
         self.encoding = encoding_of(head)
         lines = head.decode(self.encoding, errors="ignore").splitlines()
-        if len(head) == HEAD_BYTES and len(lines) > 1:
+        if len(head) < path.stat().st_size and len(lines) > 1:
             lines.pop()  # cut off in the middle
         self.header_line = next((number for number, line in enumerate(lines, 1) if line.strip(" \t\r,;|")), 0)
         if not self.header_line:
@@ -43,7 +48,13 @@ class CsvTable:
         self.decimal_comma = self.delimiter != "," and any("," in cell for row in self.sample for cell in row)
 
     def _cells(self, line: str) -> list[str]:
-        return next(csv.reader([line], delimiter=self.delimiter), [])
+        try:
+            return next(csv.reader([line], delimiter=self.delimiter), [])
+        except csv.Error:
+            raise FileFault(
+                _("A cell at the beginning of the file is longer than %(limit)d characters. Check its line ends.")
+                % {"limit": csv.field_size_limit()}
+            ) from None
 
     def sample_column(self, index: int) -> pa.Array:
         return pa.array([row[index] if index < len(row) else None for row in self.sample], pa.string())
