@@ -75,8 +75,8 @@ COLUMNS = [
     ("consumer", _("Consumer"), "who-where"),
     ("zone", _("Place"), "place"),
     ("since", _("Since"), "num since"),
-    ("-kwh", _("kWh a month"), "num kwh"),
-    ("-money", _("Money a month"), "num money"),
+    ("-kwh", _("kWh / month"), "num kwh"),
+    ("-money", _("Money / month"), "num money"),
     ("opened", _("Age"), "num age"),
     ("who", _("Who"), "who"),
 ]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from math import sqrt
 
-from django.db.models import Count, Max, Min, Q, Value
+from django.db.models import Count, Max, Min, Q, QuerySet, Sum, Value
 from django.db.models.functions import TruncWeek
 from django.utils import timezone
 
@@ -30,6 +30,7 @@ class Week:
     closed: int
     visits: int  # that reached the meter
     finds: int
+    recovered_kwh: float = 0
 
     @property
     def hit_rate(self) -> float | None:
@@ -57,16 +58,23 @@ def everything(user: User) -> dict:
     scores = scores_by_level(user)
     zones = hot_zones(user)
     weeks = trend(user)
+    takes_cases, hands_out = user.has_perm("cases.change_case"), user.has_perm("cases.assign_case")
+    mine = list(open_cases(user).filter(assignee=user).for_queue()[:ROWS]) if takes_cases else []
+    unassigned = list(open_cases(user).filter(assignee=None).for_queue()[:ROWS])
     return {
         "cases": case_counts(user),
-        "mine": Case.objects.visible_to(user).not_closed().filter(assignee=user).for_queue()[:ROWS],
-        "unassigned": Case.objects.visible_to(user).not_closed().filter(assignee=None).for_queue()[:ROWS],
-        "newest": Case.objects.visible_to(user).for_queue().order_by("-opened_at", "-risk")[:ROWS],
+        "takes_cases": takes_cases,
+        "hands_out": hands_out,
+        "mine": mine,
+        "unassigned": unassigned,
+        # A case whose visit is planned waits for the crew, and the next one does not.
+        "next_case": next((case for case in [*mine, *unassigned] if case.status != Case.Status.VISIT), None),
+        "loads": loads(user) if hands_out else [],
         "levels": {level: scores.get(level, {}).get("consumers", 0) for level in RiskLevel.values},
         "data_until": max((row["until"] for row in scores.values() if row["until"]), default=None),
         "zones": zones,
         "consumers": sum(zone.consumers_here for zone in zones),
-        "uploads": Upload.objects.visible_to(user).select_related("sender").order_by("-at")[:4],
+        "uploads": Upload.objects.visible_to(user).order_by("-at")[:5],
         "pipeline": pipeline(user),
         "weeks": weeks[:WEEKS_SHOWN],
         "busiest": max((week.opened for week in weeks[:WEEKS_SHOWN]), default=0),
@@ -76,10 +84,32 @@ def everything(user: User) -> dict:
     }
 
 
+def open_cases(user: User) -> QuerySet[Case]:
+    return Case.objects.visible_to(user).not_closed()
+
+
+def loads(user: User) -> list[dict]:
+    """Who has how many of the open cases, the most loaded first: `pk`, `name`, `open`, `visits` and `late`."""
+    counted = (
+        open_cases(user)
+        .exclude(assignee=None)
+        .order_by()
+        .values("assignee", "assignee__first_name", "assignee__username")
+        .annotate(
+            open=Count("pk"),
+            visits=Count("pk", filter=Q(status=Case.Status.VISIT)),
+            late=Count("pk", filter=Q(pk__in=late(Case.objects.all()))),
+        )
+    )
+    return [
+        {**row, "pk": row["assignee"], "name": row["assignee__first_name"] or row["assignee__username"]}
+        for row in counted.order_by("-open", "assignee__username")
+    ]
+
+
 def case_counts(user: User) -> dict[str, int]:
-    cases = Case.objects.visible_to(user).not_closed()
     nobody = Q(assignee=None)
-    return cases.aggregate(
+    return open_cases(user).aggregate(
         open=Count("pk"),
         mine=Count("pk", filter=Q(assignee=user)),
         unassigned=Count("pk", filter=nobody),
@@ -130,12 +160,12 @@ def trend(user: User) -> list[Week]:
     moved = {(week.date(), what): count for week, what, count in counted}
     reached = Inspection.objects.visible_to(user).standing().exclude(outcome=Outcome.NO_ACCESS)
     visited = {
-        week: (visits, finds)
-        for week, visits, finds in reached.filter(inspected_on__gte=first)
+        week: (visits, finds, recovered or 0)
+        for week, visits, finds, recovered in reached.filter(inspected_on__gte=first)
         .annotate(week=TruncWeek("inspected_on"))
         .order_by()
         .values_list("week")
-        .annotate(visits=Count("pk"), finds=Count("pk", filter=Q(outcome__in=FINDS)))
+        .annotate(visits=Count("pk"), finds=Count("pk", filter=Q(outcome__in=FINDS)), recovered=Sum("recovered_kwh"))
     }
     weeks = [
         Week(day, moved.get((day, "opened"), 0), moved.get((day, "closed"), 0), *visited.get(day, (0, 0)))

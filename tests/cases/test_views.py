@@ -123,7 +123,7 @@ def test_the_case_page_says_why_since_when_and_next_to_whom(client, ines, street
     response = client.get(reverse("case", args=[case.pk]))
     text = response.content.decode()
     assert "Has registered nothing for 20 days, since 10 Feb 2026" in text
-    assert "a remark, not part of the score" in text
+    assert "for comparison, not part of the score" in text
     assert "11 neighbours" in text
     assert "cover opened" in text
     chart = response.context["chart"]

@@ -32,17 +32,24 @@ def kind_word(value: str) -> str:
     return Kind(value).label if value in Kind.values else NOTHING
 
 
-# Names that ml/config.yaml gives to the parts of the ensemble; a part that is new shows its own name.
+# Plain words, and what an analyst calls it, for the names that ml/config.yaml gives to the parts of the ensemble.
+# A part that is new shows its own name.
 PARTS = {
-    "rules": gettext_lazy("rules for the five kinds"),
-    "level_change": gettext_lazy("change of level"),
-    "isolation_forest": gettext_lazy("isolation forest"),
+    "rules": (gettext_lazy("clear signs"), gettext_lazy("Rules for the five kinds, against the consumer's own past")),
+    "level_change": (gettext_lazy("change of level"), gettext_lazy("How far the usual day moved up or down")),
+    "isolation_forest": (
+        gettext_lazy("unusual combination"),
+        gettext_lazy("Isolation forest: how rare its changes are among all consumers, taken together"),
+    ),
 }
 
 
-@register.filter
+@register.simple_tag
 def part_word(name: str) -> str:
-    return PARTS.get(name) or name.replace("_", " ")
+    if name not in PARTS:
+        return name.replace("_", " ")
+    word, meaning = PARTS[name]
+    return format_html('<span title="{}">{}</span>', meaning, word)
 
 
 @register.filter
@@ -60,6 +67,17 @@ def kwh(value: float | None) -> str:
 @register.filter
 def money(value: float | None) -> str:
     return NOTHING if value in ABSENT else format_html("{}&nbsp;{}", number(value), settings.CURRENCY)
+
+
+@register.simple_tag
+def worth(case: Case) -> str:
+    """Money a month of a case. Without a price in the zone there is none, which is not the same as 0."""
+    price = case.consumer.zone.price_per_kwh
+    if not price:
+        hint = _("The zone %(zone)s has no price for a kWh yet.") % {"zone": case.consumer.zone}
+        return format_html('<span class="dim" title="{}">{}</span>', hint, NOTHING)
+    # The zone may have got its price, or the consumer its zone, after the case was opened.
+    return money(case.money_per_month or case.kwh_per_month * float(price))
 
 
 @register.filter
