@@ -21,6 +21,8 @@ SELECT number, '', '', %s, %s FROM unnest(%s::text[]) AS number ORDER BY number
 ON CONFLICT (number) DO NOTHING RETURNING number, id
 """
 
+NUMBER_LENGTH = Consumer._meta.get_field("number").max_length
+
 
 @transaction.atomic
 def register_meters(serials: Iterable[str]) -> dict[str, int]:
@@ -36,7 +38,7 @@ def _add_consumers(meters: dict[str, int]) -> None:
     zone = Zone.objects.unassigned()
     consumers = _insert(ADD_CONSUMERS, [Consumer.Kind.UNKNOWN, zone.pk, list(meters)])
     # A consumer of that number exists already and has another meter: whose readings these are is for a person to say.
-    taken = {_other_number(serial): serial for serial in meters.keys() - consumers.keys()}
+    taken = {_other_number(meters[serial], serial): serial for serial in meters.keys() - consumers.keys()}
     if taken:
         others = _insert(ADD_CONSUMERS, [Consumer.Kind.UNKNOWN, zone.pk, list(taken)])
         consumers |= {taken[number]: pk for number, pk in others.items()}
@@ -47,8 +49,9 @@ def _add_consumers(meters: dict[str, int]) -> None:
     )
 
 
-def _other_number(serial: str) -> str:
-    return f"{serial[:55]} (meter)"
+def _other_number(meter_id: int, serial: str) -> str:
+    suffix = f" (meter {meter_id})"  # no two meters share it, however long or alike their serial numbers are
+    return serial[: NUMBER_LENGTH - len(suffix)] + suffix
 
 
 def _insert(statement: str, params: list) -> dict[str, int]:

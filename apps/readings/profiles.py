@@ -53,16 +53,19 @@ def read_window(
     """All readings of the meters from first_day to last_day, both included, in one query.
 
     Meters with different intervals are brought to the coarsest that all of them fit in, by summing; a sum with a
-    missing part is missing. `slots` asks for that many slots a day instead (a divisor of every meter's own).
+    missing part is missing. `slots` asks for that many slots a day instead (a divisor of every meter's own). A meter
+    may be asked for twice.
     """
     rows = list(stored_rows(meter_ids, first_day, last_day, channel))
     slots = slots or reduce(gcd, (part.kwh.shape[1] for part in rows), 0) or 24
-    position = {meter_id: index for index, meter_id in enumerate(meter_ids)}
+    position = {meter_id: index for index, meter_id in enumerate(dict.fromkeys(meter_ids))}
     days = (last_day - first_day).days + 1
     offset = (first_day - EPOCH).days
-    kwh = np.full((len(meter_ids), days, slots), np.nan, dtype=np.float32)
+    kwh = np.full((len(position), days, slots), np.nan, dtype=np.float32)
     for part in rows:
         kwh[position[part.meter_id], part.days - offset] = coarsen(part.kwh, slots)
+    if len(position) < len(meter_ids):
+        kwh = kwh[[position[meter_id] for meter_id in meter_ids]]
     return Window(np.array(meter_ids, dtype=np.int64), first_day, MINUTES_PER_DAY // slots, kwh)
 
 

@@ -61,6 +61,14 @@ def test_a_replaced_meter_and_its_successor_make_one_curve(db):
     np.testing.assert_allclose(curve_of(consumer).daily, [24, 24, 24, 48, 48, 48])
 
 
+def test_a_meter_that_came_back_shows_both_its_times(db):
+    away, back = WINTER + timedelta(days=2), WINTER + timedelta(days=4)
+    consumer = measured(np.full((6, 24), 1.0), valid=DateRange(None, away))
+    meter = consumer.installations.get().meter
+    factories.InstallationFactory(meter=meter, consumer=consumer, valid=DateRange(back, None))
+    np.testing.assert_allclose(curve_of(consumer).daily, [24, 24, np.nan, np.nan, 24, 24])
+
+
 def test_neighbours_of_any_size_and_interval_are_brought_to_the_consumer_s_own(db):
     own = np.ones((20, 24))
     own[10:] = 0.2

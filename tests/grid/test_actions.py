@@ -28,6 +28,15 @@ def test_a_consumer_who_has_the_meters_number_by_chance_keeps_their_own_meter(co
     assert Installation.objects.get(meter_id=meter).consumer != consumer
 
 
+def test_consumers_of_numbers_alike_keep_theirs_too(north):
+    serials = ["X", "X (meter)", "L" * 63 + "1", "L" * 63 + "2"]
+    for serial in serials:
+        ConsumerFactory(number=serial, zone=north)
+    ids = actions.register_meters(serials)
+    assert len({link.consumer_id for link in Installation.objects.filter(meter__in=ids.values())}) == 4
+    assert not Installation.objects.filter(consumer__zone=north).exists()
+
+
 def test_a_supervisor_places_consumers(sam, north):
     actions.register_meters(["M-1"])
     assert actions.assign_zone(consumers=Consumer.objects.all(), zone=north, by=sam) == 1

@@ -49,6 +49,12 @@ def test_days_of_one_meter_may_have_different_intervals():
     assert window.kwh[0].sum(axis=1).tolist() == [24, 96]
 
 
+def test_a_meter_that_is_asked_for_twice_is_there_twice():
+    meter = MeterFactory()
+    store_profiles(meter, MARCH, np.ones((1, 24), dtype=np.float32))
+    assert read_window([meter.pk, meter.pk], MARCH, MARCH).kwh.sum(axis=(1, 2)).tolist() == [24, 24]
+
+
 def test_a_window_of_no_meters_is_empty():
     assert read_window([], MARCH, MARCH).kwh.shape == (0, 1, 24)
 
