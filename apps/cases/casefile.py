@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import date
 
 from django.conf import settings
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import TruncDate
 from django.urls import reverse
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
@@ -59,8 +61,16 @@ def evidence(consumer: Consumer, user: User, onset: date | None) -> Evidence:
         curve=charts.curve(consumer.pk, links, onset),
         supplies=list(consumer.supplies.select_related("contract").order_by("-valid")),
         installations=installations,
-        events=list(MeterEvent.objects.filter(meter__in=[link.meter_id for link in installations])[:EVENTS_SHOWN]),
+        events=list(events_at(consumer)[:EVENTS_SHOWN]),
         inspections=list(consumer.inspections.standing().select_related("by")),
+    )
+
+
+def events_at(consumer: Consumer) -> QuerySet[MeterEvent]:
+    """What meters reported while they measured this consumer, and not what they did elsewhere before or after."""
+    here = Installation.objects.filter(consumer=consumer, meter=OuterRef("meter"), valid__contains=OuterRef("day"))
+    return MeterEvent.objects.annotate(day=TruncDate("at")).filter(
+        Exists(here), meter__in=consumer.installations.values("meter")
     )
 
 
@@ -151,7 +161,7 @@ def chart(found: Evidence, score: RiskScore | None) -> dict | None:
         if link.valid.lower and link.valid.lower > found.curve.first_day
     ]
     marks += [
-        {"day": event.at.date().isoformat(), "text": event.get_code_display(), "sort": "event"}
+        {"day": localtime(event.at).date().isoformat(), "text": event.get_code_display(), "sort": "event"}
         for event in found.events
     ]
     marks += [

@@ -1,0 +1,25 @@
+from datetime import UTC, date, datetime
+
+from django.db.backends.postgresql.psycopg_any import DateRange
+
+from apps.cases import casefile
+from tests import factories
+
+
+def test_an_event_is_marked_on_the_day_that_people_there_had(street, case, ines):
+    meter = case.consumer.installations.get().meter
+    meter.events.all().delete()
+    meter.events.create(code="cover_opened", at=datetime(2026, 6, 1, 23, 30, tzinfo=UTC))  # half past midnight
+    found = casefile.evidence(case.consumer, ines, None)
+    marks = casefile.chart(found, case.score)["marks"]
+    assert [mark["day"] for mark in marks if mark["sort"] == "event"] == ["2026-06-02"]
+
+
+def test_what_a_meter_reported_elsewhere_is_no_evidence_here(north, ines):
+    moved, meter = date(2026, 3, 1), factories.MeterFactory()
+    first = factories.InstallationFactory(meter=meter, valid=DateRange(None, moved), consumer__zone=north)
+    second = factories.InstallationFactory(meter=meter, valid=DateRange(moved, None), consumer__zone=north)
+    before = meter.events.create(code="cover_opened", at=datetime(2026, 2, 28, 12, tzinfo=UTC))
+    after = meter.events.create(code="magnetic_field", at=datetime(2026, 3, 1, 12, tzinfo=UTC))
+    assert casefile.evidence(first.consumer, ines, None).events == [before]
+    assert casefile.evidence(second.consumer, ines, None).events == [after]
