@@ -7,7 +7,8 @@ slow import that commits late is therefore seen like any other.
 from django.conf import settings
 from django.db import connection
 
-# A consumer's revision is the sum over all meters it ever had: links do not vanish, so the sum only grows.
+# A consumer's revision is the sum over all meters it ever had. It grows with every import, and shrinks where somebody
+# corrects which meter was whose: what differs from the revision that was scored is pending, not only what is larger.
 REVISIONS = """
     SELECT installation.consumer_id, sum(state.revision)::bigint AS revision
     FROM grid_installation installation
@@ -17,7 +18,8 @@ REVISIONS = """
 """
 
 # Neighbours are compared, so a neighbourhood is scored as a whole: everybody on one transformer, or, where nobody knows
-# the transformer, a fixed part of the zone. Parked shards stay parked until somebody asks for another try.
+# the transformer, a fixed part of the zone. Parked shards stay parked until somebody asks for another try, or until
+# another model is active, which may not stumble over them.
 NEIGHBOURHOODS = f"""
     WITH revision AS ({REVISIONS.format(where="")}),
     member AS (
@@ -29,14 +31,19 @@ NEIGHBOURHOODS = f"""
         LEFT JOIN grid_connection connection
                ON connection.consumer_id = revision.consumer_id AND upper_inf(connection.valid)
     ),
-    parked AS (SELECT unnest(consumer_ids) AS consumer_id FROM detection_scoringshard WHERE status = 'failed'),
+    parked AS (
+        SELECT unnest(shard.consumer_ids) AS consumer_id
+        FROM detection_scoringshard shard
+        JOIN detection_scoringrun run ON run.id = shard.run_id
+        WHERE shard.status = 'failed' AND run.model_version_id = %(model)s
+    ),
     waiting AS (
         SELECT DISTINCT member.neighbourhood
         FROM member
         LEFT JOIN detection_standing standing ON standing.consumer_id = member.consumer_id
         LEFT JOIN detection_riskscore score ON score.id = standing.score_id
         LEFT JOIN detection_scoringrun run ON run.id = score.run_id
-        WHERE (member.revision > coalesce(standing.scored_revision, 0) OR run.model_version_id <> %(model)s)
+        WHERE (member.revision <> coalesce(standing.scored_revision, 0) OR run.model_version_id <> %(model)s)
           AND member.consumer_id NOT IN (SELECT consumer_id FROM parked)
     )
     SELECT member.neighbourhood, array_agg(member.consumer_id ORDER BY member.consumer_id)

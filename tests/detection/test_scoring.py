@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from apps.detection import scoring
+from apps.detection import scoring, training
 from apps.detection.models import RiskScore, ScoringRun, ScoringShard, Standing
 from apps.grid.models import Meter
 from apps.readings.models import LoadProfile, MeterState
@@ -91,6 +91,23 @@ def test_a_parked_shard_is_tried_again_when_somebody_asks(neighbourhood, model):
     assert scoring.score_pending() == 0
     scoring.retry(shard=ScoringShard.objects.get())
     assert scoring.score_pending() == 1
+
+
+def test_what_one_model_stumbled_over_another_one_tries(neighbourhood, model, ana):
+    scoring.start_run(model)
+    ScoringShard.objects.update(status="failed", attempts=4)
+    successor = factories.ModelVersionFactory(status="candidate", folder=model.folder)
+    training.activate(version=successor, by=ana)
+    assert scoring.score_pending() == 1
+    assert scoring.score_pending() == 0
+
+
+def test_a_meter_that_was_linked_by_mistake_scores_its_consumer_again(neighbourhood, model):
+    scoring.score_pending()
+    revisions = Standing.objects.filter(consumer=neighbourhood[0])
+    revisions.update(scored_revision=2)  # it had two meters, of which one link was taken away
+    assert scoring.score_pending() == 1
+    assert revisions.get().scored_revision == 1
 
 
 def test_a_replaced_meter_and_its_successor_make_one_history(neighbourhood, model):
