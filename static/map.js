@@ -73,11 +73,11 @@
         const at = ntl.latlng(one.geometry);
         const radius = fitting ? 6 + 2.2 * Math.sqrt(fitting) : 3;
         L.circleMarker(at, { radius, weight: 1, color: ntl.colour(fitting ? "panel" : "dim"), fillColor: fitting ? ntl.colour("high") : ntl.colour("panel"), fillOpacity: fitting ? 0.35 + 0.6 * Math.min(1, 4 * heat({ hot, consumers })) : 1 })
-          .bindTooltip(`${code}: ${fitting} ${words.of} ${consumers}`).on("click", () => map.setView(at, CONSUMERS_FROM + 0.5)).addTo(shown);
+          .bindTooltip(ntl.textNode("span", `${code}: ${fitting} ${words.of} ${consumers}`)).on("click", () => map.setView(at, CONSUMERS_FROM + 0.5)).addTo(shown);
         if (fitting) L.tooltip({ permanent: true, direction: "center", className: "zone-name" }).setLatLng(at).setContent(ntl.textNode("span", fitting)).addTo(shown);
       }
     }
-    if (layer === "consumers") for (const hub of hubs) ntl.transformerMarker(ntl.latlng(hub.geometry)).bindTooltip(hub.properties.code).addTo(shown);
+    if (layer === "consumers") for (const hub of hubs) ntl.transformerMarker(ntl.latlng(hub.geometry)).bindTooltip(ntl.textNode("span", hub.properties.code)).addTo(shown);
     // Worst last, so that it lies on top.
     if (layer === "consumers") [...features].sort((a, b) => (a.properties.score || 0) - (b.properties.score || 0)).forEach((one) => {
       one.marker = ntl.levelMarker(ntl.latlng(one.geometry), one.properties.level).bindPopup(() => card(one.properties)).addTo(shown);

@@ -24,7 +24,7 @@
     map = ntl.newMap(element).setView([0, 0], 2);
     fetch(`${element.dataset.layers}?layer=zones`).then((answer) => answer.json()).then((zones) => {
       const drawn = L.geoJSON(zones, { style: { color: ntl.colour("dim"), weight: 1, fillOpacity: 0.04 } })
-        .bindTooltip((zone) => zone.feature.properties.name, { sticky: true }).addTo(map);
+        .bindTooltip((zone) => ntl.textNode("span", zone.feature.properties.name), { sticky: true }).addTo(map);
       const west = box.value && box.value.split(",").map(Number);
       if (west) map.fitBounds([[west[1], west[0]], [west[3], west[2]]]);
       else if (circle) map.fitBounds(circle.getBounds(), { padding: [12, 12] });

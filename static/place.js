@@ -15,15 +15,15 @@
     for (const neighbour of place.neighbours) {
       const where = ntl.latlng(neighbour.at);
       if (hub) L.polyline([hub, where], { color: ntl.colour("dim", 0.25), weight: 1, interactive: false }).addTo(layers);
-      ntl.levelMarker(where, neighbour.level).bindTooltip(neighbour.name)
+      ntl.levelMarker(where, neighbour.level).bindTooltip(ntl.textNode("span", neighbour.name))
         .on("click", () => { location.href = neighbour.url; }).addTo(layers);
     }
     if (hub) {
       L.polyline([hub, at], { color: ntl.colour("accent"), weight: 1.5, interactive: false }).addTo(layers);
-      ntl.transformerMarker(hub).bindTooltip(place.transformer.name, { permanent: true, direction: "top", offset: [0, -4] }).addTo(layers);
+      ntl.transformerMarker(hub).bindTooltip(ntl.textNode("span", place.transformer.name), { permanent: true, direction: "top", offset: [0, -4] }).addTo(layers);
     }
     L.circleMarker(at, { radius: 11, weight: 2, color: ntl.colour("accent"), fill: false, interactive: false }).addTo(layers);
-    L.circleMarker(at, { radius: 4, weight: 0, fillColor: ntl.colour("accent"), fillOpacity: 1 }).bindTooltip(place.consumer.name).addTo(layers);
+    L.circleMarker(at, { radius: 4, weight: 0, fillColor: ntl.colour("accent"), fillOpacity: 1 }).bindTooltip(ntl.textNode("span", place.consumer.name)).addTo(layers);
   }
   draw();
   const near = [at, ...place.neighbours.map((one) => ntl.latlng(one.at))];
