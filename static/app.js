@@ -54,7 +54,10 @@
       if (!sheet.open) sheet.showModal();
     }
     const closer = event.target.closest("[data-closes]");
-    if (closer) closer.closest("dialog")?.close();
+    if (closer) {
+      event.preventDefault();
+      closer.closest("dialog")?.close();
+    }
     const dismiss = event.target.closest(".toast-line .dismiss");
     if (dismiss) dismiss.closest(".toast-line").remove();
     // A click beside a sheet closes it.

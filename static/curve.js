@@ -4,17 +4,20 @@
   if (!element || !window.echarts) return;
   const data = JSON.parse(document.getElementById("curve-data").textContent);
   const words = data.words;
-  // The pages write "16 Sep", not "Sep 16".
-  const language = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang;
+  const language = document.documentElement.lang;
   const first = new Date(`${data.first_day}T00:00:00Z`);
   const dayOf = (index) => new Date(first.getTime() + index * 86400000);
   const indexOf = (iso) => Math.round((new Date(`${iso}T00:00:00Z`) - first) / 86400000);
-  const worded = new Intl.DateTimeFormat(language, { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
-  const short = new Intl.DateTimeFormat(language, { day: "numeric", month: "short", timeZone: "UTC" });
+  // The pages write "16 Sep 2026": no other order, and not the "Sept" of British browsers.
+  const month = new Intl.DateTimeFormat(language, { month: "short", timeZone: "UTC" });
+  const short = { format: (day) => `${day.getUTCDate()} ${month.format(day)}` };
+  const worded = { format: (day) => `${short.format(day)} ${day.getUTCFullYear()}` };
   const count = data.daily.length;
   const days = data.daily.map((_, index) => index);
   const chart = echarts.init(element, null, { renderer: "canvas" });
   let mode = "days";
+  let sight = [0, count - 1]; // first and last day that are shown
+  const DAYS_AROUND_CHANGE = 14; // before and after, at first: half a year by the hour is a carpet
 
   function gaps() {
     const runs = [];
@@ -98,18 +101,22 @@
       ys.push({ type: "category", gridIndex: 1, inverse: true, data: [...Array(24).keys()], axisTick: { show: false }, axisLine: { show: false },
         axisLabel: { ...axisText, interval: 5, formatter: (hour) => `${String(hour).padStart(2, "0")}:00` } });
       series.push({ type: "heatmap", name: "heat", xAxisIndex: 1, yAxisIndex: 1, data: heatmap.cells, progressive: 0, animation: false,
-        markLine: onsetLine && { ...onsetLine, label: { show: false } } });
+        markLine: onsetLine && { ...onsetLine, label: { show: false }, data: [{ xAxis: onset }] } });
     }
+    const zoomed = hours ? [0] : xs.map((_, index) => index);
+    // "weakFilter" keeps a band that begins before the part in sight.
+    const inSight = (slots) => ({ startValue: sight[0] * slots, endValue: (sight[1] + 1) * slots - 1, filterMode: "weakFilter" });
     return {
       animation: false, grid: grids, xAxis: xs, yAxis: ys, series, textStyle: { fontFamily: "inherit" },
       aria: { enabled: false },
       visualMap: heatmap ? { show: false, seriesIndex: series.length - 1, dimension: 2, min: 0, max: heatmap.top, inRange: { color: dark
         ? ["#233140", "#234c73", "#2f75b5", "#86bdf0", "#eaf4ff"] : ["#e4eaf1", "#b9d0ea", "#6fa3d8", "#2467ad", "#0d2f57"] } } : undefined,
       dataZoom: [
-        { type: "inside", xAxisIndex: xs.map((_, index) => index), zoomOnMouseWheel: "ctrl", moveOnMouseWheel: false },
-        { type: "slider", xAxisIndex: xs.map((_, index) => index), bottom: 8, height: 18, showDataShadow: false, brushSelect: false, borderColor: c("line"),
+        { type: "inside", xAxisIndex: zoomed, ...inSight(scale), zoomOnMouseWheel: "ctrl", moveOnMouseWheel: false },
+        { type: "slider", xAxisIndex: zoomed, ...inSight(scale), bottom: 8, height: 18, showDataShadow: false, brushSelect: false, borderColor: c("line"),
           fillerColor: c("accent", 0.12), handleStyle: { color: c("panel"), borderColor: c("dim") }, moveHandleSize: 0, textStyle: { color: c("dim"), fontSize: 10 },
           labelFormatter: (index) => short.format(dayOf(Math.floor(index / scale))) },
+        ...(hours ? [{ type: "inside", disabled: true, xAxisIndex: [1], ...inSight(1) }] : []),
       ],
       tooltip: {
         trigger: "item", confine: true, backgroundColor: c("raised"), borderColor: c("line-strong"), textStyle: { color: c("ink"), fontSize: 12 }, padding: [4, 8],
@@ -126,13 +133,25 @@
   }
 
   chart.setOption(option());
+  // The hours of the curve end with a day, so that they stand above the same day of the heat map.
+  chart.on("datazoom", () => {
+    const zooms = chart.getOption().dataZoom;
+    const slots = mode === "hours" ? 24 : 1;
+    sight = [zooms[0].startValue, zooms[0].endValue].map((index) => Math.floor(index / slots));
+    if (mode !== "hours") return;
+    const batch = [24, 24, 1].map((many, dataZoomIndex) => ({ dataZoomIndex, startValue: sight[0] * many, endValue: (sight[1] + 1) * many - 1 }));
+    const settled = batch.every((one, index) => one.startValue === zooms[index].startValue && one.endValue === zooms[index].endValue);
+    if (!settled) chart.dispatchAction({ type: "dataZoom", batch });
+  });
   document.addEventListener("theme:changed", () => chart.setOption(option(), true));
   new ResizeObserver(() => chart.resize()).observe(element);
   document.querySelectorAll("[data-curve]").forEach((button) => button.addEventListener("click", () => {
     mode = button.dataset.curve;
     document.querySelectorAll("[data-curve]").forEach((one) => one.setAttribute("aria-pressed", String(one === button)));
-    const zoom = chart.getOption().dataZoom[0];
+    const onset = data.onset === null ? -1 : indexOf(data.onset);
+    if (mode === "hours" && sight[0] === 0 && sight[1] === count - 1 && onset >= 0 && onset < count) {
+      sight = [Math.max(0, onset - DAYS_AROUND_CHANGE), Math.min(count - 1, onset + DAYS_AROUND_CHANGE)];
+    }
     chart.setOption(option(), true);
-    chart.dispatchAction({ type: "dataZoom", dataZoomIndex: 0, start: zoom.start, end: zoom.end });
   }));
 })();

@@ -8,15 +8,20 @@
   const list = document.getElementById("map-list");
   const title = document.getElementById("side-title");
   const says = document.getElementById("map-says");
+  const body = element.closest(".map-body");
   const TRANSFORMERS_FROM = 14, CONSUMERS_FROM = 15.5;
+  const WIDEST_FOR_TRANSFORMERS = 3; // degrees, as the server allows
+  const HOTTEST_LISTED = 10;
 
-  const map = ntl.newMap(element, { zoomControl: true }).setView([0, 0], 2);
+  const map = ntl.newMap(element, { zoomControl: true, maxZoom: 19 }).setView([0, 0], 2);
   const ground = L.layerGroup().addTo(map);
   const shown = L.layerGroup().addTo(map);
   let asking = null, zones = null, feeders = null, hubs = [], features = [];
 
-  const language = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang;
-  const day = (iso) => new Date(`${iso}T00:00:00Z`).toLocaleDateString(language, { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
+  const day = (iso) => {
+    const date = new Date(`${iso}T00:00:00Z`);
+    return `${date.getUTCDate()} ${date.toLocaleDateString(document.documentElement.lang, { month: "short", timeZone: "UTC" })} ${date.getUTCFullYear()}`;
+  };
   const filter = () => new URLSearchParams([...new FormData(form)].filter(([, value]) => value));
   async function ask(layer, withBox) {
     const query = filter();
@@ -38,8 +43,11 @@
     asking = new AbortController();
     const layer = layerOf(map.getZoom());
     try {
-      if (layer === "zones") features = (zones = await ask("zones", false)).features;
-      else if (layer === "transformers") features = (await ask(layer, true)).features;
+      if (layer === "zones") {
+        const asked = [ask("zones", false), fitsTransformers() ? ask("transformers", true) : { features: [] }];
+        [zones, hubs] = await Promise.all(asked);
+        [features, hubs] = [zones.features, hubs.features];
+      } else if (layer === "transformers") features = (await ask(layer, true)).features;
       else [features, hubs] = (await Promise.all([ask("consumers", true), ask("transformers", true)])).map((answer) => answer.features);
     } catch (error) {
       if (error.name !== "AbortError") says.textContent = error.message || words.failed;
@@ -49,34 +57,45 @@
     tell(layer);
   }
 
-  // The redder, the larger the part of consumers that is high or critical.
-  const heat = ({ hot, consumers }) => (consumers ? hot / consumers : 0);
+  function fitsTransformers() {
+    const box = map.getBounds().pad(0.05);
+    return box.getEast() - box.getWest() < WIDEST_FOR_TRANSFORMERS && box.getNorth() - box.getSouth() < WIDEST_FOR_TRANSFORMERS;
+  }
+  // The part of the consumers that is shown, of a zone or a transformer; the steps are those of the legend.
+  const heat = ({ fitting, consumers }) => (consumers ? fitting / consumers : 0);
+  const step = (properties) => 1 + [0.05, 0.1, 0.15].filter((from) => heat(properties) >= from).length;
+
+  function drawTransformers(numbered) {
+    // The hottest last, so that it lies on top.
+    for (const one of [...(numbered ? features : hubs)].sort((a, b) => heat(a.properties) - heat(b.properties))) {
+      const { code, fitting, consumers } = one.properties;
+      if (!numbered && !fitting) continue;
+      const at = ntl.latlng(one.geometry);
+      const radius = fitting ? (numbered ? 8 : 3) + 2.4 * Math.sqrt(fitting) : 3;
+      const hot = step(one.properties);
+      L.circleMarker(at, { radius, weight: 1, color: ntl.colour(fitting ? "panel" : "dim"), fillColor: fitting ? ntl.colour(`heat-${hot}`) : ntl.colour("panel"), fillOpacity: 1 })
+        .bindTooltip(ntl.textNode("span", `${code}: ${fitting} ${words.of} ${consumers}`)).on("click", () => map.setView(at, CONSUMERS_FROM + 0.5)).addTo(shown);
+      if (numbered && fitting) L.tooltip({ permanent: true, direction: "center", className: `disc-number on-heat-${hot}`, interactive: false }).setLatLng(at).setContent(ntl.textNode("span", fitting)).addTo(shown);
+    }
+  }
   function draw(layer) {
     ground.clearLayers();
     shown.clearLayers();
+    body.dataset.layer = layer;
     const hottest = Math.max(0.01, ...zones.features.map((zone) => heat(zone.properties)));
     L.geoJSON(zones, {
       interactive: layer === "zones",
-      style: (zone) => ({ color: ntl.colour("dim", 0.8), weight: 1, fillColor: ntl.colour("high"), fillOpacity: layer === "zones" ? 0.05 + 0.4 * heat(zone.properties) / hottest : 0.02 }),
+      style: (zone) => ({ color: ntl.colour("dim", 0.8), weight: 1, fillColor: ntl.colour("high"), fillOpacity: layer === "zones" ? 0.03 + 0.22 * heat(zone.properties) / hottest : 0.02 }),
       onEachFeature: (zone, drawn) => drawn.on("click", () => map.fitBounds(drawn.getBounds())),
     }).addTo(ground);
     if (feeders) L.geoJSON(feeders, { interactive: false, style: { color: ntl.colour("accent", 0.45), weight: layer === "zones" ? 1 : 2 } }).addTo(ground);
     if (layer === "zones") for (const zone of features) {
       const label = document.createElement("div");
-      label.append(ntl.textNode("b", zone.properties.fitting), zone.properties.name);
+      label.append(ntl.textNode("b", zone.properties.name), ntl.textNode("span", `${zone.properties.fitting} ${words.of} ${zone.properties.consumers}`));
       L.tooltip({ permanent: true, direction: "center", className: "zone-name", interactive: false })
         .setLatLng(L.geoJSON(zone).getBounds().getCenter()).setContent(label).addTo(shown);
     }
-    if (layer === "transformers") {
-      for (const one of features) {
-        const { code, fitting, consumers, hot } = one.properties;
-        const at = ntl.latlng(one.geometry);
-        const radius = fitting ? 6 + 2.2 * Math.sqrt(fitting) : 3;
-        L.circleMarker(at, { radius, weight: 1, color: ntl.colour(fitting ? "panel" : "dim"), fillColor: fitting ? ntl.colour("high") : ntl.colour("panel"), fillOpacity: fitting ? 0.35 + 0.6 * Math.min(1, 4 * heat({ hot, consumers })) : 1 })
-          .bindTooltip(ntl.textNode("span", `${code}: ${fitting} ${words.of} ${consumers}`)).on("click", () => map.setView(at, CONSUMERS_FROM + 0.5)).addTo(shown);
-        if (fitting) L.tooltip({ permanent: true, direction: "center", className: "zone-name" }).setLatLng(at).setContent(ntl.textNode("span", fitting)).addTo(shown);
-      }
-    }
+    if (layer !== "consumers") drawTransformers(layer === "transformers");
     if (layer === "consumers") for (const hub of hubs) ntl.transformerMarker(ntl.latlng(hub.geometry)).bindTooltip(ntl.textNode("span", hub.properties.code)).addTo(shown);
     // Worst last, so that it lies on top.
     if (layer === "consumers") [...features].sort((a, b) => (a.properties.score || 0) - (b.properties.score || 0)).forEach((one) => {
@@ -92,28 +111,35 @@
     return box;
   }
 
+  function row(one, layer) {
+    const item = document.createElement("li");
+    const { number, name, code, level, score, fitting, consumers } = one.properties;
+    let target;
+    if (layer === "consumers") {
+      target = ntl.textNode("a", "", { href: linkTo(number) });
+      target.append(ntl.textNode("span", `${number} ${name}`, { class: "cut" }), ntl.textNode("span", `${words[level]}${score === null ? "" : ` ${score.toFixed(2)}`}`, { class: "num" }));
+      target.addEventListener("focus", () => one.marker.openPopup());
+      target.addEventListener("mouseenter", () => one.marker.openPopup());
+    } else {
+      target = ntl.textNode("button", "", { type: "button" });
+      target.append(ntl.textNode("span", name || code), ntl.textNode("span", `${fitting} ${words.of} ${consumers}`, { class: "num dim" }));
+      target.addEventListener("click", () => (layer === "zones" ? map.fitBounds(L.geoJSON(one).getBounds()) : map.setView(ntl.latlng(one.geometry), CONSUMERS_FROM + 0.5)));
+    }
+    item.append(target);
+    return item;
+  }
+
   // The list beside the map says the same as the map, for the keyboard and for readers of screens.
   function tell(layer) {
     title.textContent = words[layer];
-    const counts = (one) => `${one.properties.fitting} ${words.of} ${one.properties.consumers}`;
     const score = ({ properties }) => properties.score ?? -1;
     const sorted = [...features].sort((a, b) => (layer === "consumers" ? score(b) - score(a) : b.properties.fitting - a.properties.fitting));
-    list.replaceChildren(...sorted.slice(0, 200).map((one) => {
-      const item = document.createElement("li");
-      let target;
-      if (layer === "consumers") {
-        target = ntl.textNode("a", "", { href: linkTo(one.properties.number) });
-        target.append(ntl.textNode("span", `${one.properties.number} ${one.properties.name}`, { class: "cut" }), ntl.textNode("span", `${words[one.properties.level]}${one.properties.score === null ? "" : ` ${one.properties.score.toFixed(2)}`}`, { class: "num" }));
-        target.addEventListener("focus", () => one.marker.openPopup());
-        target.addEventListener("mouseenter", () => one.marker.openPopup());
-      } else {
-        target = ntl.textNode("button", "", { type: "button" });
-        target.append(ntl.textNode("span", one.properties.name || one.properties.code), ntl.textNode("span", counts(one), { class: "num dim" }));
-        target.addEventListener("click", () => (layer === "zones" ? map.fitBounds(L.geoJSON(one).getBounds()) : map.setView(ntl.latlng(one.geometry), CONSUMERS_FROM + 0.5)));
-      }
-      item.append(target);
-      return item;
-    }));
+    const rows = sorted.slice(0, 200).map((one) => row(one, layer));
+    if (layer === "zones") {
+      const hottest = hubs.filter((hub) => hub.properties.fitting).sort((a, b) => heat(b.properties) - heat(a.properties)).slice(0, HOTTEST_LISTED);
+      if (hottest.length) rows.push(ntl.textNode("li", words.hottest, { class: "list-title" }), ...hottest.map((hub) => row(hub, "transformers")));
+    }
+    list.replaceChildren(...rows);
     if (!features.length) list.replaceChildren(ntl.textNode("li", words.none, { class: "empty" }));
     const count = layer === "consumers" ? features.length : features.reduce((sum, one) => sum + one.properties.fitting, 0);
     says.textContent = `${count} ${words.shown}${features.length >= Number(element.dataset.most) ? `, ${words.most}` : ""}`;

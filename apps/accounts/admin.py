@@ -41,6 +41,16 @@ class ApiClientAdmin(admin.ModelAdmin):
     autocomplete_fields = ["user"]
     actions = ["give_new_key", "revoke"]
 
+    def get_form(self, request, obj=None, change=False, **kwargs):
+        helps = {
+            "name": _(
+                "The system that will use the key, such as the billing system. The key is shown once, after saving."
+            ),
+            "user": _("The client may do and see what this person may. Give each system a user of its own."),
+            "revoked_at": _("From then on the key is refused."),
+        }
+        return super().get_form(request, obj, change, help_texts=helps, **kwargs)
+
     def save_model(self, request, obj, form, change):
         key = None if change else obj.set_new_key()
         super().save_model(request, obj, form, change)

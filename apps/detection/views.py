@@ -16,7 +16,8 @@ def run_list(request):
     """What was scored when, and what is parked because it failed three times."""
     runs = ScoringRun.objects.annotate(
         shard_count=Count("shards"), done=Count("shards", filter=Q(shards__status=ScoringShard.Status.DONE))
-    ).select_related("model_version")[:RUNS_SHOWN]
+    ).select_related("model_version")
+    runs = runs.order_by("-pk")[:RUNS_SHOWN]  # counting drops the order of the model
     parked = ScoringShard.objects.filter(status=ScoringShard.Status.FAILED).select_related("run").order_by("pk")
     return render(request, "detection/run_list.html", {"runs": runs, "parked": parked[:RUNS_SHOWN]})
 
@@ -26,14 +27,15 @@ def run_list(request):
 def shard_retry(request, pk):
     shard = get_object_or_404(ScoringShard, pk=pk)
     scoring.retry(shard=shard)
-    messages.success(request, _("The shard is tried again."))
+    messages.success(request, _("These consumers are scored again."))
     return redirect("run_list")
 
 
 @permission_required("detection.view_modelversion", raise_exception=True)
 def model_list(request):
     versions = ModelVersion.objects.select_related("activated_by").annotate(run_count=Count("runs"))
-    return render(request, "detection/model_list.html", {"versions": versions[:RUNS_SHOWN]})
+    newest = versions.order_by("-pk")[:RUNS_SHOWN]  # counting drops the order of the model
+    return render(request, "detection/model_list.html", {"versions": newest})
 
 
 @require_POST

@@ -66,7 +66,7 @@ def consumer_search(request):
     context = {
         "filter": chosen,
         "page": Paginator(chosen.qs, CONSUMERS_ON_A_PAGE).get_page(request.GET.get("page")),
-        "narrowed": any(value for key, value in request.GET.items() if key != "page"),
+        "narrowed": any(value for key, value in request.GET.items() if key not in {"page", "within"}),
         "within": request.GET.get("within") or WITHIN_METRES,
         "tiles": settings.MAP_TILES_URL,
     }

@@ -19,7 +19,7 @@
   });
   input.addEventListener("change", () => {
     const file = input.files[0];
-    zone.querySelector("[data-chosen]").textContent = file ? `${(file.size / 1e6).toFixed(1)} MB` : "";
+    zone.querySelector("[data-chosen]").textContent = file ? (file.size < 1e6 ? `${Math.ceil(file.size / 1e3)} kB` : `${(file.size / 1e6).toFixed(1)} MB`) : "";
   });
   form.addEventListener("submit", () => {
     const button = form.querySelector("[data-busy]");
