@@ -195,7 +195,30 @@ class Assembler:
         if not good.all():
             columns, starts, days, kwh = columns[good], starts[good], days[good], kwh[good]
         if len(columns):
-            yield whole_days(columns.meters, days, (starts - days * DAY) // interval, kwh, DAY // interval)
+            found = whole_days(columns.meters, days, (starts - days * DAY) // interval, kwh, DAY // interval)
+            yield from self.by_width(found, interval)
+
+    def by_width(self, found: Days, interval: int) -> Iterator[Days]:
+        """A meter may be set to another interval within a file: a day with every reading of a wider interval, and none
+        between, came at that one. Half an hour's slot is no place for an hour's energy."""
+        sent = np.isfinite(found.kwh)
+        if self.statement.is_register or sent.all():
+            yield found
+            return
+        left = np.ones(len(found.days), dtype=bool)
+        for width in (
+            minutes for minutes in INTERVALS.tolist() if interval < minutes < DAY and minutes % interval == 0
+        ):
+            slots = width // interval
+            marked = slice(slots - 1 if self.statement.is_period_end else 0, None, slots)
+            wide = left & sent[:, marked].all(axis=1) & (sent.sum(axis=1) == DAY // width)
+            if wide.any():
+                # Power lasts for the whole of the wider interval; energy is what it is.
+                kwh = found.kwh[wide, marked] * (slots if self.statement.is_power else 1)
+                yield Days(found.meters[wide], found.days[wide], kwh)
+                left &= ~wide
+        if left.any():
+            yield Days(found.meters[left], found.days[left], found.kwh[left])
 
     def period_starts(self, columns: Columns, interval: int) -> np.ndarray:
         """(N,) minutes since 1970 in the utility's standard time; for daily readings in its civil time."""
@@ -203,7 +226,9 @@ class Assembler:
         shift = interval if ends else 0
         if interval == DAY:
             # A daily reading belongs to the civil day that the sender names, also where that has 23 or 25 hours.
-            return columns.local - np.int32(shift)
+            starts = columns.local - np.int32(shift)
+            # A stamp with a zone names a moment, perhaps midnight elsewhere: the day that begins nearest is meant.
+            return (starts + DAY // 2) // DAY * DAY if self.reading.zoned else starts
         return columns.utc + np.int32(times.utility_offset_minutes() - shift)
 
     def refuse(self, columns: Columns, wrong: np.ndarray, reason: str) -> Columns:

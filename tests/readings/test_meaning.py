@@ -133,6 +133,39 @@ def test_a_daily_reading_belongs_to_the_civil_day_that_is_named():
     assert stored("M-1", "2026-06-05") == [5.0]
 
 
+@pytest.mark.parametrize("clock", ["Z", "+02:00", "-05:00"])
+@pytest.mark.parametrize("stamps", ["start", "end"])
+def test_a_daily_reading_stamped_at_midnight_elsewhere_belongs_to_that_day(clock, stamps):
+    rows = [("M-1", f"2026-{month:02}-{day:02}T00:00:00{clock}", day) for month in (2, 6) for day in range(1, 29)]
+    upload = send(long_csv(*rows), stamps=stamps)
+    assert (upload.rejected, upload.days_new) == (0, 56)
+    assert stored("M-1", "2026-06-05") == [5.0 if stamps == "start" else 6.0]
+
+
+@pytest.mark.parametrize(
+    ("stated", "hour"),
+    [({}, 1.0), ({"stamps": "end"}, 1.0), ({"unit": "kW"}, 1.0), ({"unit": "kW", "stamps": "end"}, 1.0)],
+)
+def test_a_meter_that_is_set_to_another_interval_keeps_the_hours_of_its_days_before(stated, hour):
+    first = 60 if "stamps" in stated else 0
+    before = [("M-1", _stamp(minute + first), 1) for minute in range(0, 1440, 60)]
+    after = [("M-1", _stamp(minute + first // 2), 1) for minute in range(1440, 3 * 1440, 30)]
+    upload = send(long_csv(*before, *after), **stated)
+    assert (upload.rejected, upload.days_new) == (0, 3)
+    assert stored("M-1", "2026-03-01") == [hour] * 24
+    assert len(stored("M-1", "2026-03-02")) == 48
+    assert None not in stored("M-1", "2026-03-03")
+
+
+def _stamp(minutes: int) -> str:
+    return f"2026-03-{1 + minutes // 1440:02} {minutes % 1440 // 60:02}:{minutes % 60:02}"
+
+
+def test_a_day_that_only_begins_is_no_day_of_a_wider_interval():
+    send(long_csv(*hours(), ("M-1", "2026-03-02 00:00", 7)))
+    assert stored("M-1", "2026-03-02") == [7.0] + [None] * 23
+
+
 def test_each_meter_of_a_file_has_an_interval_of_its_own():
     quarters = [("M-2", f"2026-03-01 {minute // 60:02}:{minute % 60:02}", 1) for minute in range(0, 1440, 15)]
     send(long_csv(*hours(), *quarters))
