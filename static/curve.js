@@ -53,15 +53,10 @@
     const bands = gaps().map(([from, to]) => [from, to, c("line", 0.9), true]);
     if (onset >= 0 && onset < count) bands.unshift([onset, count - 1, c("high", 0.1), true]);
     for (const span of data.spans) bands.push([Math.max(0, indexOf(span.first_day)), Math.min(count - 1, indexOf(span.last_day)), c("critical"), false]);
-    const onsetLine = onset >= 0 && onset < count
-      ? { silent: true, symbol: "none", lineStyle: { color: c("high"), width: 1.5, type: "solid" },
-          label: { formatter: `${words.onset} ${short.format(dayOf(onset))}`, color: c("ink"), fontSize: 11, position: "end", distance: 4 }, data: [{ xAxis: onset * scale }] }
-      : undefined;
     const top = Math.max(...values.filter((value) => value !== null), ...(data.band && !hours ? data.band[2].map((v) => v || 0) : [0]));
     const series = [{
       name: "own", type: hours ? "line" : "bar", data: values, xAxisIndex: 0, yAxisIndex: 0, barCategoryGap: count > 120 ? "10%" : "25%",
-      itemStyle: { color: c("accent") }, lineStyle: { width: 1, color: c("accent") }, symbol: "none", sampling: hours ? "minmax" : undefined,
-      markLine: onsetLine, z: 2,
+      itemStyle: { color: c("accent") }, lineStyle: { width: 1, color: c("accent") }, symbol: "none", sampling: hours ? "minmax" : undefined, z: 2,
     }];
     if (data.band && !hours) {
       const [low, middle, high] = data.band;
@@ -84,6 +79,20 @@
           shape: whole ? { x, y, width: right - x, height } : { x, y: y + height + 1, width: right - x, height: 3 } };
       },
     });
+    if (onset >= 0 && onset < count) series.push({
+      type: "custom", name: "onset", xAxisIndex: 0, yAxisIndex: 0, silent: true, z: 5, encode: { x: [0] }, data: [[onset * scale]],
+      // Where the day begins, down through both charts; a markLine would stand in the middle of its day.
+      renderItem({ coordSys: { x: left, y, width, height } }, api) {
+        const x = api.coord([api.value(0), 0])[0] - api.size([1, 0])[0] / 2;
+        if (x < left - 1 || x > left + width) return null;
+        const foot = heatmap ? chart.getHeight() - 58 : y + height;
+        const text = `${words.onset} ${short.format(dayOf(onset))}`;
+        return { type: "group", children: [
+          { type: "line", shape: { x1: x, y1: y, x2: x, y2: foot }, style: { stroke: c("high"), lineWidth: 1.5 } },
+          { type: "text", style: { text, x: Math.min(Math.max(x, left + 36), left + width - 36), y: y - 4, align: "center", verticalAlign: "bottom", fill: c("ink"), fontSize: 11 } },
+        ] };
+      },
+    });
     const shapes = { contract: "rect", meter: "roundRect", event: "triangle", visit: "diamond" };
     series.push({
       type: "scatter", name: "marks", xAxisIndex: 0, yAxisIndex: 0, z: 6, symbolSize: 9, itemStyle: { color: c("ink"), borderColor: c("panel"), borderWidth: 1 },
@@ -100,8 +109,7 @@
       xs.push({ ...axis, gridIndex: 1, data: days, axisLabel: heatLabel, position: "bottom" });
       ys.push({ type: "category", gridIndex: 1, inverse: true, data: [...Array(24).keys()], axisTick: { show: false }, axisLine: { show: false },
         axisLabel: { ...axisText, interval: 5, formatter: (hour) => `${String(hour).padStart(2, "0")}:00` } });
-      series.push({ type: "heatmap", name: "heat", xAxisIndex: 1, yAxisIndex: 1, data: heatmap.cells, progressive: 0, animation: false,
-        markLine: onsetLine && { ...onsetLine, label: { show: false }, data: [{ xAxis: onset }] } });
+      series.push({ type: "heatmap", name: "heat", xAxisIndex: 1, yAxisIndex: 1, data: heatmap.cells, progressive: 0, animation: false });
     }
     const zoomed = hours ? [0] : xs.map((_, index) => index);
     // "weakFilter" keeps a band that begins before the part in sight.
