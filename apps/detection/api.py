@@ -17,7 +17,7 @@ from apps.detection.models import Kind, ModelVersion, RiskLevel, RiskScore
 from apps.grid import converters  # noqa: F401 makes <number:...> known
 from apps.grid.models import Consumer
 
-MOST_READINGS = 366 * 96
+MOST_DAYS = 366  # rules compare days with each other: a lifetime of them would hold up a web process for minutes
 
 
 class MayPredict(BasePermission):
@@ -70,7 +70,7 @@ class CurveSerializer(serializers.Serializer):
     consumption_data = serializers.ListField(
         child=serializers.FloatField(allow_null=True, min_value=0, max_value=settings.READING_MAX_KWH),
         min_length=1,
-        max_length=MOST_READINGS,
+        max_length=MOST_DAYS * 96,
         help_text="kWh of each interval in order of time; null where a reading is missing.",
     )
 
@@ -78,6 +78,13 @@ class CurveSerializer(serializers.Serializer):
         if not 1990 <= start.year <= date.today().year + 1:
             raise serializers.ValidationError(_("The first day must lie between 1990 and next year."))
         return start
+
+    def validate(self, data: dict) -> dict:
+        if len(data["consumption_data"]) * data["interval_minutes"] > MOST_DAYS * 1440:
+            raise serializers.ValidationError(
+                {"consumption_data": [_("At most %(days)d days can be scored at once.") % {"days": MOST_DAYS}]}
+            )
+        return data
 
 
 def risk_of(score: RiskScore) -> dict:

@@ -74,6 +74,7 @@ def test_two_days_are_too_little_and_say_so(head_end, model):
         {"consumption_data": ["a"]},
         {"consumption_data": [-1]},
         {"consumption_data": [1e12]},
+        {"consumption_data": [1] * (367 * 24)},
         {"start": "yesterday"},
         {"start": "0001-01-01"},
         {"start": "9999-12-31"},
