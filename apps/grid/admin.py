@@ -116,6 +116,9 @@ class ConsumerAdmin(MapAdmin):
     autocomplete_fields = ["zone"]
     inlines = [InstallationInline, SupplyInline, ConnectionInline]
 
+    def get_queryset(self, request):
+        return super().get_queryset(request).filter(pk__in=Consumer.objects.visible_to(request.user).values("pk"))
+
     @admin.display(boolean=True, description=_("has a place"))
     def has_place(self, consumer: Consumer) -> bool:
         return consumer.place is not None

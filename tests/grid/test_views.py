@@ -67,6 +67,17 @@ def test_who_looks_after_a_zone_is_edited_with_the_person(admin, ines):
     assert b"zone_assignments-0-zone" in response.content
 
 
+def test_staff_who_look_after_one_zone_find_no_consumer_of_another(client, north, south):
+    user = factories.UserFactory(roles=["Supervisors"], zones=[north], is_staff=True)
+    own, other = factories.ConsumerFactory(zone=north), factories.ConsumerFactory(zone=south)
+    client.force_login(user)
+    listed = client.get(reverse("admin:grid_consumer_changelist")).content.decode()
+    assert own.number in listed
+    assert other.number not in listed
+    assert client.get(reverse("admin:grid_consumer_change", args=[own.pk])).status_code == 200
+    assert client.get(reverse("admin:grid_consumer_change", args=[other.pk])).status_code == 302
+
+
 def test_a_meter_is_never_deleted(admin, street):
     meter = street[0].installations.get().meter
     assert admin.post(reverse("admin:grid_meter_delete", args=[meter.pk])).status_code == 403
