@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from apps.cases import actions, casefile, workflow
@@ -70,6 +70,7 @@ def _assign_in_bulk(request, visible) -> HttpResponse:
     return redirect(request.get_full_path())
 
 
+@require_safe
 @may_see
 @permission_required("readings.view_upload", raise_exception=True)
 def cases_of_upload(request, pk: int):
@@ -85,6 +86,7 @@ def cases_of_upload(request, pk: int):
     return render(request, "cases/_of_upload.html", context)
 
 
+@require_safe
 @may_see
 def case(request, pk: int):
     found = get_object_or_404(casefile.cases_of(request.user), pk=pk)

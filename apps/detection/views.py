@@ -3,7 +3,7 @@ from django.contrib.auth.decorators import permission_required
 from django.db.models import Count, Q
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from apps.detection import scoring, training
 from apps.detection.models import ModelVersion, ScoringRun, ScoringShard
@@ -11,6 +11,7 @@ from apps.detection.models import ModelVersion, ScoringRun, ScoringShard
 RUNS_SHOWN = 50
 
 
+@require_safe
 @permission_required("detection.view_scoringrun", raise_exception=True)
 def run_list(request):
     """What was scored when, and what is parked because it failed three times."""
@@ -31,6 +32,7 @@ def shard_retry(request, pk):
     return redirect("run_list")
 
 
+@require_safe
 @permission_required("detection.view_modelversion", raise_exception=True)
 def model_list(request):
     versions = ModelVersion.objects.select_related("activated_by").annotate(run_count=Count("runs"))

@@ -7,7 +7,7 @@ from django.core.paginator import Paginator
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from apps.readings import actions, files, importers
 from apps.readings.forms import StatementForm, UploadForm, zone_proposals
@@ -25,7 +25,7 @@ may_add = permission_required("readings.add_upload", raise_exception=True)
 
 
 @may_see
-@require_GET
+@require_safe
 def upload_list(request):
     visible = Upload.objects.visible_to(request.user).with_progress()
     page = Paginator(visible, UPLOADS_ON_A_PAGE).get_page(request.GET.get("page"))
@@ -33,7 +33,7 @@ def upload_list(request):
 
 
 @may_add
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def upload_new(request):
     form = UploadForm(request.POST or None, request.FILES or None)
     if form.is_valid():
@@ -60,7 +60,7 @@ def _lead_to(request, upload: Upload, is_new: bool) -> HttpResponse:
 
 
 @may_see
-@require_GET
+@require_safe
 def upload(request, pk: int):
     found = _upload(request, pk)
     if found.status == Upload.Status.DRAFT:
@@ -94,7 +94,7 @@ def upload_retry(request, pk: int):
 
 
 @may_see
-@require_GET
+@require_safe
 def upload_rejected(request, pk: int):
     found = _upload(request, pk)
     lines = found.rejected_lines.order_by("line", "pk").values_list("line", "reason", "text")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 from django.urls import URLResolver, get_resolver, reverse
+from django.utils import timezone
 
 from tests import factories
 
@@ -81,7 +82,7 @@ def names(patterns) -> list[str]:
 
 @pytest.fixture
 def address(request, case):
-    upload = factories.UploadFactory(by=factories.UserFactory(username="somebody"))
+    upload = factories.UploadFactory(by=factories.UserFactory(username="somebody"), imported_at=timezone.now())
     run = case.score.run
     objects = {
         "": [],
@@ -122,6 +123,16 @@ def test_somebody_without_a_role_sees_nothing(client, address, name):
 def test_an_investigator_of_another_zone_finds_nothing_of_this_one(client, address, otto, name):
     client.force_login(otto)
     assert ask(client, name, address(name)).status_code == ADDRESSES[name].otto
+
+
+@pytest.mark.parametrize("name", [name for name, expected in ADDRESSES.items() if expected.method == "get"])
+def test_what_is_looked_at_is_neither_changed_nor_deleted(client, address, sam, name):
+    sam.is_superuser = True
+    sam.save()
+    client.force_login(sam)
+    assert client.head(address(name)).status_code in ({400} if name == "map_data" else {200, 302, 404})
+    for method in ("PUT", "DELETE"):
+        assert client.generic(method, address(name)).status_code == 405 or name == "login"
 
 
 def test_the_admin_is_for_staff(client, otto):
