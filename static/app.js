@@ -89,7 +89,8 @@
   // One box ticks all boxes of a name: data-ticks="consumers".
   document.addEventListener("change", (event) => {
     const name = event.target.dataset?.ticks;
-    if (name) event.target.form.querySelectorAll(`input[name="${name}"]`).forEach((box) => { box.checked = event.target.checked; });
+    // A box may belong to a form that it does not stand in.
+    if (name) for (const box of event.target.form.elements) if (box.name === name) box.checked = event.target.checked;
   });
 
   // A form field that submits its form by itself: data-submits on a select or checkbox.

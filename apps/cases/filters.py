@@ -116,7 +116,7 @@ class CaseFilter(filters.FilterSet):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        people = [(str(pk), name) for pk, name in investigators().values_list("pk", "username")]
+        people = [(str(person.pk), person.get_full_name() or person.username) for person in investigators()]
         self.filters["who"].extra["choices"] = [("me", _("Me")), ("nobody", _("Nobody")), *people]
 
     def filter_queryset(self, queryset):

@@ -132,8 +132,8 @@ def _confirm(upload: Upload) -> None:
 
 @transaction.atomic
 def discard(*, upload: Upload, by: User) -> Upload:
-    """Put a draft aside. The file stays, and the same file may be sent again."""
-    upload = _locked(upload, Upload.Status.DRAFT)
+    """Put aside a draft, or a failed upload that nobody will mend. The file stays, and the same one may come again."""
+    upload = _locked(upload, Upload.Status.DRAFT, Upload.Status.FAILED)
     upload.status = Upload.Status.DISCARDED
     upload.save(update_fields=["status"])
     return upload
@@ -159,9 +159,9 @@ def retry(*, upload: Upload, by: User) -> Upload:
     return upload
 
 
-def _locked(upload: Upload, status: Upload.Status) -> Upload:
+def _locked(upload: Upload, *statuses: Upload.Status) -> Upload:
     upload = Upload.objects.select_for_update(no_key=True).get(pk=upload.pk)
-    if upload.status != status:
+    if upload.status not in statuses:
         raise MoveNotAllowed
     return upload
 

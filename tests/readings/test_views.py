@@ -98,6 +98,16 @@ def test_a_draft_can_be_discarded(ana_at_work):
     assert Upload.objects.get().status == Upload.Status.DISCARDED
 
 
+def test_a_failed_upload_can_be_put_aside_and_is_named_no_more(ana_at_work):
+    upload = send("meter,timestamp,kwh\nM-1,soon,1\n")
+    assert "1 upload failed this week" in ana_at_work.get(reverse("home")).content.decode()
+    ana_at_work.post(reverse("upload_discard", args=[upload.pk]))
+    upload.refresh_from_db()
+    assert upload.status == Upload.Status.DISCARDED
+    assert "failed this week" not in ana_at_work.get(reverse("home")).content.decode()
+    assert "soon" in ana_at_work.get(reverse("upload", args=[upload.pk])).content.decode()
+
+
 def test_a_failed_upload_can_be_tried_again(ana_at_work):
     upload = send("meter,timestamp,kwh\nM-1,soon,1\n")
     ana_at_work.post(reverse("upload_retry", args=[upload.pk]))
