@@ -121,6 +121,15 @@ def test_rejected_lines_can_be_asked_for(head_end):
     ]
 
 
+def test_a_list_comes_in_pages_however_much_is_asked_for(head_end, monkeypatch):
+    monkeypatch.setattr("ntl_web.pagination.Pages.max_limit", 2)
+    body = post(head_end, FILE + b"M-1,2026-03-02 00:00,x\n" * 3).json()
+    tasks.import_pending()
+    lines = head_end.get(body["rejected_url"] + "?limit=1000000").json()
+    assert (lines["count"], len(lines["results"])) == (3, 2)
+    assert len(head_end.get(lines["next"]).json()["results"]) == 1
+
+
 def test_uploads_of_others_are_not_there_for_who_does_not_see_all_zones(client, north):
     upload = send(FILE)
     ana = UserFactory(roles=["Analysts"], zones=[north])
