@@ -40,7 +40,8 @@ def receive(
     """Keep a file and write down what it means; returns the upload and whether it is new.
 
     What the statement leaves open is taken from the sender's last upload, then guessed from the content. With confirm
-    the file waits for import, else for a person. The same content again changes nothing. Raises files.TooLarge.
+    the file waits for import, else for a person. The same content again changes nothing. Raises files.TooLarge and
+    files.DiskFull.
     """
     chunks = file.chunks() if isinstance(file, File) else file
     with files.received(chunks) as kept:

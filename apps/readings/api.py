@@ -33,6 +33,11 @@ class TooLarge(APIException):
     default_code = "too_large"
 
 
+class DiskFull(APIException):
+    status_code = status.HTTP_507_INSUFFICIENT_STORAGE
+    default_code = "disk_full"
+
+
 class RawBody(BaseParser):
     """The body is the file. It is streamed to disk, never held."""
 
@@ -157,13 +162,15 @@ class Uploads(ListAPIView):
         stated.is_valid(raise_exception=True)
         statement = dict(stated.validated_data)
         sender = statement.pop("sender", None) or (request.auth.name if request.auth else request.user.get_username())
-        name = file.name if is_form else request.query_params.get("name", "upload")
+        name = file.name if is_form else request.query_params.get("name") or "upload"
         try:
             upload, is_new = actions.receive(
                 file=file, name=name, sender=sender, statement=statement, by=request.user, confirm=True
             )
         except files.TooLarge as error:
             raise TooLarge(str(error)) from None
+        except files.DiskFull as error:
+            raise DiskFull(str(error)) from None
         upload.already = not is_new
         answer = TakenSerializer(upload, context={"request": request}).data
         return Response(answer, status.HTTP_202_ACCEPTED if is_new else status.HTTP_200_OK)

@@ -1,5 +1,6 @@
 """Raw files: kept as they came before anybody is told that they arrived."""
 
+import errno
 import hashlib
 import os
 import tempfile
@@ -16,6 +17,10 @@ class TooLarge(Exception):
     """The message tells a person the limit."""
 
 
+class DiskFull(Exception):
+    """The message tells a person that nothing was kept."""
+
+
 @dataclass(frozen=True)
 class Kept:
     path: Path  # temporary, below MEDIA_ROOT
@@ -25,13 +30,15 @@ class Kept:
 
 @contextmanager
 def received(chunks: Iterable[bytes]) -> Iterator[Kept]:
-    """Stream to disk, counting and hashing. What the block does not move away is removed. Raises TooLarge."""
+    """Stream to disk, counting and hashing. What the block does not move away is removed. Raises TooLarge, DiskFull."""
     folder = Path(settings.MEDIA_ROOT) / "uploads"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     digest, size = hashlib.sha256(), 0
-    with tempfile.NamedTemporaryFile(dir=folder, prefix="incoming-", delete=False) as file:
-        path = Path(file.name)
-        try:
+    with _disk_full_said():
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor, name = tempfile.mkstemp(dir=folder, prefix="incoming-")
+    path = Path(name)
+    try:
+        with _disk_full_said(), os.fdopen(descriptor, "wb") as file:
             for chunk in chunks:
                 size += len(chunk)
                 if size > settings.UPLOAD_MAX_BYTES:
@@ -40,9 +47,21 @@ def received(chunks: Iterable[bytes]) -> Iterator[Kept]:
                 file.write(chunk)
             file.flush()
             os.fsync(file.fileno())
-            yield Kept(path, digest.hexdigest(), size)
-        finally:
-            path.unlink(missing_ok=True)
+        yield Kept(path, digest.hexdigest(), size)
+    finally:
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _disk_full_said() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        raise DiskFull(
+            _("This server's disk is full: the file was not kept. Tell whoever runs the server, and send it again.")
+        ) from error
 
 
 def too_large() -> str:
@@ -53,10 +72,11 @@ def too_large() -> str:
 
 
 def move(kept: Kept, name: str) -> None:
-    """To its place below MEDIA_ROOT, so that it survives a power cut."""
+    """To its place below MEDIA_ROOT, so that it survives a power cut. Raises DiskFull."""
     target = Path(settings.MEDIA_ROOT) / name
-    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    kept.path.rename(target)
+    with _disk_full_said():
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        kept.path.rename(target)
     for folder in (target.parent, target.parent.parent):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -45,7 +45,7 @@ def upload_new(request):
                 by=request.user,
                 confirm=False,
             )
-        except files.TooLarge as error:
+        except (files.TooLarge, files.DiskFull) as error:
             form.add_error("file", str(error))
         else:
             return _lead_to(request, upload, is_new)

@@ -1,5 +1,8 @@
+import errno
+
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
 
 from apps.accounts.models import ApiClient
 from apps.readings import tasks
@@ -92,6 +95,21 @@ def test_a_file_over_the_limit_is_answered_with_413(head_end, settings):
     assert raw.status_code == form.status_code == 413
     assert "Send it in parts" in raw.json()["detail"]
     assert not Upload.objects.exists()
+
+
+def test_a_full_disk_is_said_and_keeps_nothing(head_end, ana, client, monkeypatch, media):
+    def full(_descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("apps.readings.files.os.fsync", full)
+    answer = post(head_end)
+    assert answer.status_code == 507
+    assert "disk is full" in answer.json()["detail"]
+    client.force_login(ana)
+    page = client.post(reverse("upload_new"), {"file": SimpleUploadedFile("a.csv", FILE), "sender": "s"})
+    assert "disk is full" in page.content.decode()
+    assert not Upload.objects.exists()
+    assert list((media / "uploads").iterdir()) == []
 
 
 def test_with_redis_down_a_file_is_still_taken(head_end, monkeypatch, django_capture_on_commit_callbacks):

@@ -47,7 +47,7 @@ class Command(BaseCommand):
                 upload, is_new = actions.receive(
                     file=File(file), name=path.name, sender=sender, statement=statement, by=None, confirm=True
                 )
-        except files.TooLarge as error:
+        except (files.TooLarge, files.DiskFull) as error:
             self.stdout.write(self.style.ERROR(str(error)))
             return False
         if not is_new and upload.status == Upload.Status.IMPORTED:
