@@ -16,10 +16,12 @@ from tests.readings.files import hours, long_csv, rejected, send, stored
 pytestmark = pytest.mark.django_db
 
 
-def parquet() -> bytes:
-    stamps = np.datetime64("2026-03-01T00:00", "s") + np.arange(24) * np.timedelta64(1, "h")
+STAMPS = np.datetime64("2026-03-01T00:00", "s") + np.arange(24) * np.timedelta64(1, "h")
+
+
+def parquet(**columns: np.ndarray) -> bytes:
     file = io.BytesIO()
-    pq.write_table(pa.table({"timestamp": stamps, "M-1": np.ones(24), "M-2": np.zeros(24)}), file)
+    pq.write_table(pa.table(columns), file)
     return file.getvalue()
 
 
@@ -32,7 +34,10 @@ def parquet() -> bytes:
         (b"a,b,c\n1,2,3\n", "these columns: a, b, c"),
         (b"meter,timestamp\nM-1,2026-03-01\n", "No column names the reading"),
         (b"timestamp,kwh\n2026-03-01,1\n", "No column names the meter"),
-        (parquet()[:400], "The Parquet file is cut off or damaged"),
+        (b"2026-03-01 00:00,1,2\n2026-03-01 01:00,1,2\n", "these columns: 2026-03-01 00:00, 1, 2"),
+        (parquet(timestamp=STAMPS, M1=np.ones(24))[:400], "The Parquet file is cut off or damaged"),
+        (parquet(a=np.ones(2), b=np.ones(2)), "these columns: a, b"),
+        (parquet(), "The Parquet file has no columns"),
         (b"\x89PNG\r\n\x1a\n" + bytes(90), "This is a PNG picture"),
         (b"PK\x03\x04" + bytes(90), "This is an Excel workbook or a zip archive"),
         (b"%PDF-1.7 ...", "This is a PDF document"),
@@ -74,6 +79,11 @@ def test_a_column_of_readings_without_a_name_is_rejected_reading_by_reading():
     upload = send("timestamp,M-1,\n2026-03-01 00:00,1,2\n2026-03-01 01:00,1,\n")
     assert [line for line, _reason, _text in rejected(upload)] == [2]
     assert upload.readings == 2
+
+
+def test_a_letter_of_another_encoding_may_stand_in_the_last_line_too():
+    upload = send("timestamp,M-1\n2026-03-01 00:00,1\n2026-03-01 01:00,1 £".encode("latin-1"))
+    assert rejected(upload) == [(3, "not a number", "M-1: 1 £")]
 
 
 def test_a_file_that_mixes_zoned_and_naive_stamps_is_refused_with_the_line_that_differs():

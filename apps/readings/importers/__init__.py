@@ -55,10 +55,11 @@ def recognise(path: Path, stated: str = "") -> Format:
             raise FileFault(
                 _("This is %(what)s, whatever its name says. Export the readings as CSV or Parquet.") % {"what": what}
             )
+    is_parquet = head.startswith(MAGIC)
     for format_ in [BY_NAME[stated], *FORMATS] if stated in BY_NAME else FORMATS:
-        if format_.recognises(path, head):
+        if is_parquet == (format_.magic == MAGIC) and format_.recognises(path, head):
             return format_
-    raise FileFault(_wrong_columns(ParquetTable(path) if head.startswith(MAGIC) else CsvTable(path)))
+    raise FileFault(_wrong_columns(ParquetTable(path) if is_parquet else CsvTable(path)))
 
 
 def _wrong_columns(table: CsvTable | ParquetTable) -> str:

@@ -72,6 +72,7 @@ class Reading:
 class Format(Protocol):
     name: str
     label: str
+    magic: bytes  # how its files begin; empty: any way
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """From the content alone. Raises FileFault where the file is of this format but broken."""

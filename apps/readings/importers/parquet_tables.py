@@ -29,6 +29,8 @@ class ParquetTable:
             raise _unreadable(error) from None
         self.columns = list(schema.names)
         self.types = list(schema.types)
+        if not self.columns:
+            raise FileFault(_("The Parquet file has no columns. Send the export again."))
         twice = {name for name in self.columns if self.columns.count(name) > 1}
         if twice:
             raise FileFault(

@@ -24,7 +24,10 @@ class WideTimes:
         time = self.time_column(table)
         names = {texts.word(name) for index, name in enumerate(table.columns) if index != time}
         # A column called "meter" or "kwh" is half of a long file, and no meter of that name.
-        return time is not None and bool(names) and not names & (texts.METER | texts.VALUE | texts.TIME)
+        if time is None or not names or names & (texts.METER | texts.VALUE | texts.TIME):
+            return False
+        # A stamp where the name of the stamps should be: the header is missing, and readings are no names of meters.
+        return not looks_like_stamps(pa.array([table.columns[time]], pa.string()))
 
     def value_name(self, table: Table) -> str:
         return ""
