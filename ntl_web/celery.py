@@ -8,6 +8,9 @@ import os
 
 from celery import Celery
 from celery.signals import task_success
+from django.conf import settings
+
+from apps.bell import ring
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ntl_web.settings")
 
@@ -21,8 +24,12 @@ app = Celery("ntl_web")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.conf.beat_schedule = {
-    # A message that waited for a minute is no use: the next one is there already.
-    step: {"task": step, "schedule": 60, "options": {"expires": 55}}
+    # A message that waited for a whole round is no use: the next one is there already.
+    step: {
+        "task": step,
+        "schedule": settings.PIPELINE_EVERY_SECONDS,
+        "options": {"expires": 0.9 * settings.PIPELINE_EVERY_SECONDS},
+    }
     for step in STEPS
 }
 
@@ -31,4 +38,4 @@ app.conf.beat_schedule = {
 def ring_next(sender, result, **kwargs):
     """A step answers how much it did; something is a reason to look at the next step now."""
     if sender.name in STEPS[:-1] and result:
-        app.send_task(STEPS[STEPS.index(sender.name) + 1], ignore_result=True)
+        ring(STEPS[STEPS.index(sender.name) + 1])

@@ -1,22 +1,35 @@
-"""The real thing: a web server and a worker as processes of their own, on the test database, and a real browser."""
+"""The real thing: web server, worker, timetable and a Redis of the test's own as processes, and a real browser."""
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
 
+import numpy as np
 import pytest
+import redis
 from django.conf import settings
-from django.db import connection
+from django.db import connection, connections
 from playwright.sync_api import expect, sync_playwright
+
+from apps.detection import scoring
+from apps.grid.models import Consumer
+from apps.readings import actions
+from apps.readings.models import Upload
+from tests import neighbourhood as made_up
+from tests.readings.files import STATEMENT
 
 # Playwright's sync API runs an event loop, beside which the ORM would refuse to work.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 30
+DAYS_BEFORE = made_up.STOPS_ON  # what is stored before an upload: nobody is suspicious yet
 
 
 @pytest.fixture
@@ -30,52 +43,151 @@ def environment(transactional_db, model, trained_model):
         "DATABASE_URL": f"postgis://{address}/{database['NAME']}",
         "REDIS_URL": settings.REDIS_URL,
         "MEDIA_ROOT": str(trained_model),
+        "PIPELINE_EVERY_SECONDS": "1",
         "DEBUG": "0",
         "HTTPS": "0",
     }
 
 
 @contextmanager
-def process(*command: str, environment: dict, log):
-    """A child process that ends with the block, whatever happens in it."""
-    with open(log, "wb") as output:
+def process(*command: str, environment: dict, log: Path):
+    """A child process with a group of its own, which ends with the block, whatever happens in it.
+
+    It is killed, as nothing of it is worth a quiet end: what it held in the database is free within a second.
+    """
+    with open(log, "ab") as output:
         child = subprocess.Popen(
-            [sys.executable, "-m", *command], env=environment, stdout=output, stderr=subprocess.STDOUT
+            command, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )
-        try:
-            yield child
-        finally:
-            child.terminate()
-            try:
-                child.wait(15)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
+    try:
+        yield child
+    finally:
+        kill_group(child)
+
+
+def kill_group(child: subprocess.Popen) -> None:
+    """SIGKILL for a process and all that it started: nobody gets to say a last word."""
+    with suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
 
 
 @pytest.fixture
 def web(environment, tmp_path):
     """The address of a running web server."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port, log = free_port(), tmp_path / "web.log"
     command = ("gunicorn", "ntl_web.wsgi", "--bind", f"127.0.0.1:{port}", "--threads", "4", "--worker-class", "gthread")
-    with process(*command, environment=environment, log=tmp_path / "web.log"):
+    with process(sys.executable, "-m", *command, environment=environment, log=log):
         address = f"http://127.0.0.1:{port}"
-        wait_until(lambda: answers(f"{address}/accounts/login/"), "the web server answers", tmp_path / "web.log")
+        wait_until(lambda: answers(f"{address}/accounts/login/"), "the web server answers", log)
         yield address
 
 
 @contextmanager
-def worker(environment, log):
+def worker(environment: dict, log: Path, *, wait: bool = True):
     """A running Celery worker. Its queue starts empty: messages of earlier tests mean nothing here."""
-    import redis
-
-    redis.Redis.from_url(settings.REDIS_URL).flushdb()
+    if environment["REDIS_URL"] == settings.REDIS_URL:
+        redis.Redis.from_url(settings.REDIS_URL).flushdb()
     command = ("celery", "-A", "ntl_web", "worker", "--concurrency", "1", "--loglevel", "INFO")
-    with process(*command, environment=environment, log=log) as child:
-        wait_until(lambda: "ready" in log.read_text(errors="replace"), "the worker is ready", log)
+    with process(sys.executable, "-m", *command, environment=environment, log=log) as child:
+        if wait:
+            wait_until(lambda: "ready" in log.read_text(errors="replace"), "the worker is ready", log)
         yield child
+
+
+@contextmanager
+def held(lock: str, *params: object):
+    """A lock at which a worker stands still until the block ends: how far it came is no matter of luck."""
+    holder = connections.create_connection("default")
+    try:
+        holder.set_autocommit(False)
+        with holder.cursor() as cursor:
+            cursor.execute(lock, params)
+        yield
+    finally:
+        holder.close()
+
+
+def stands_at_a_lock(name: str) -> bool:
+    """Whether a process that calls itself so (PGAPPNAME) waits for somebody's lock in the database."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s AND wait_event_type = 'Lock'", [name]
+        )
+        return cursor.fetchone()[0] > 0
+
+
+@contextmanager
+def timetable(environment: dict, log: Path):
+    """A running Celery beat, which calls every step each second."""
+    command = ("celery", "-A", "ntl_web", "beat", "--schedule", str(log.with_suffix(".schedule")))
+    with process(sys.executable, "-m", *command, environment=environment, log=log) as child:
+        yield child
+
+
+class OwnRedis:
+    """A Redis that a test may kill, freeze and start again. It keeps nothing: each time it comes back empty."""
+
+    def __init__(self, folder: Path):
+        self.port, self.folder = free_port(), folder
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.running = ExitStack()
+
+    def start(self) -> None:
+        command = ("redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no")
+        command = (*command, "--dir", str(self.folder))
+        log = self.folder / "redis.log"
+        self.child = self.running.enter_context(process(*command, environment=dict(os.environ), log=log))
+        wait_until(self.answers, "Redis answers", log)
+
+    def answers(self) -> bool:
+        with suppress(redis.ConnectionError), redis.Redis.from_url(self.url, socket_timeout=1) as client:
+            return client.ping()
+        return False
+
+    def kill(self) -> None:
+        kill_group(self.child)
+
+    def freeze(self) -> None:
+        self.child.send_signal(signal.SIGSTOP)
+
+
+@pytest.fixture
+def own_redis(environment, tmp_path):
+    """Started, and what the processes of this test are told to use."""
+    if shutil.which("redis-server") is None:
+        pytest.skip("no redis-server here: REDIS_URL names one elsewhere")
+    own = OwnRedis(tmp_path)
+    environment["REDIS_URL"] = own.url
+    with own.running:
+        own.start()
+        yield own
+
+
+@pytest.fixture
+def quiet_city(environment, north):
+    """Consumers with scores and without cases; the days that follow are not known yet."""
+    consumers = made_up.store(north, days=DAYS_BEFORE)
+    scoring.score_pending()
+    return consumers
+
+
+def following_csv(consumers: list[Consumer], rows: slice = slice(None)) -> str:
+    """A long CSV with the days after those that are stored, for some of the consumers; the first of all stops."""
+    curves = made_up.curves()[rows, DAYS_BEFORE:]
+    first = np.datetime64(made_up.FIRST_DAY + timedelta(days=DAYS_BEFORE), "h")
+    stamps = (first + np.arange(curves[0].size)).astype(str)
+    lines = ["meter,timestamp,kwh"]
+    for consumer, curve in zip(consumers[rows], curves.reshape(len(curves), -1), strict=True):
+        serial = consumer.installations.get().meter.serial
+        lines += [f"{serial},{stamp}:00,{value:.3f}" for stamp, value in zip(stamps, curve, strict=True)]
+    return "\n".join(lines)
 
 
 @pytest.fixture
@@ -94,6 +206,15 @@ def page(tmp_path):
     assert errors == [], "errors in the pages' scripts"
 
 
+def hand_in(content: str, name: str = "readings.csv") -> Upload:
+    """A file that waits for import, as it came in by the API."""
+    upload, is_new = actions.receive(
+        file=iter([content.encode()]), name=name, sender="head-end", statement=STATEMENT, by=None, confirm=True
+    )
+    assert is_new
+    return upload
+
+
 def answers(address: str) -> bool:
     try:
         with urllib.request.urlopen(address, timeout=2) as answer:
@@ -102,10 +223,10 @@ def answers(address: str) -> bool:
         return False
 
 
-def wait_until(true, what: str, log=None) -> None:
+def wait_until(true, what: str, log: Path | None = None) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not true():
         if time.monotonic() > deadline:
             tail = log.read_text(errors="replace")[-2000:] if log else ""
             raise AssertionError(f"waited {PATIENCE_SECONDS} s in vain until {what}\n{tail}")
-        time.sleep(0.1)
+        time.sleep(0.05)

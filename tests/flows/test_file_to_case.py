@@ -1,45 +1,30 @@
 """The whole way, as a person goes it: log in, upload a file, see the case that it led to, close it."""
 
-from datetime import timedelta
-
-import numpy as np
 import pytest
 from django.contrib.auth.hashers import make_password
 from playwright.sync_api import expect
 
 from apps.cases.models import Case
-from apps.detection import scoring
 from apps.inspections.models import Inspection
 from apps.readings.models import LoadProfile, Upload
 from tests import neighbourhood as made_up
-from tests.flows.conftest import worker
-
-DAYS_BEFORE = made_up.STOPS_ON  # what is stored before the upload: nobody is suspicious yet
-
-
-@pytest.fixture
-def quiet_city(environment, sam, north):
-    """Consumers with scores and without cases; the days that follow are not known yet."""
-    sam.password = make_password("demo", hasher="pbkdf2_sha256")
-    sam.save()
-    consumers = made_up.store(north, days=DAYS_BEFORE)
-    scoring.score_pending()
-    return consumers
+from tests.flows.conftest import following_csv, worker
 
 
 @pytest.fixture
 def following_days(quiet_city, tmp_path):
     """A long CSV with the days after those that are stored; the first meter stops."""
-    kwh = made_up.curves()[:, DAYS_BEFORE:]
-    first = np.datetime64(made_up.FIRST_DAY + timedelta(days=DAYS_BEFORE), "h")
-    stamps = (first + np.arange(kwh[0].size)).astype(str)
-    lines = ["meter,timestamp,kwh"]
-    for consumer, curve in zip(quiet_city, kwh.reshape(len(kwh), -1), strict=True):
-        serial = consumer.installations.get().meter.serial
-        lines += [f"{serial},{stamp}:00,{value:.3f}" for stamp, value in zip(stamps, curve, strict=True)]
     file = tmp_path / "following-days.csv"
-    file.write_text("\n".join(lines))
+    file.write_text(following_csv(quiet_city))
     return file
+
+
+@pytest.fixture
+def sam(sam):
+    """With a password that a web server beside the tests can check."""
+    sam.password = make_password("demo", hasher="pbkdf2_sha256")
+    sam.save()
+    return sam
 
 
 def log_in(page, web):
@@ -58,7 +43,7 @@ def upload(page, web, file):
     page.get_by_role("button", name="Take the readings").click()
 
 
-def test_a_file_leads_to_a_case_that_is_closed(page, web, environment, following_days, quiet_city, tmp_path):
+def test_a_file_leads_to_a_case_that_is_closed(page, web, environment, sam, following_days, quiet_city, tmp_path):
     with worker(environment, tmp_path / "worker.log"):
         log_in(page, web)
         upload(page, web, following_days)
@@ -80,7 +65,7 @@ def test_a_file_leads_to_a_case_that_is_closed(page, web, environment, following
     assert LoadProfile.objects.count() == made_up.METERS * made_up.DAYS
 
 
-def test_without_a_worker_the_file_waits_and_says_so(page, web, following_days):
+def test_without_a_worker_the_file_waits_and_says_so(page, web, sam, following_days):
     log_in(page, web)
     upload(page, web, following_days)
     expect(page.get_by_text("Waiting for a worker")).to_be_visible()
