@@ -1,3 +1,6 @@
+from datetime import UTC, datetime
+
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.urls import path
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
@@ -16,9 +19,9 @@ class MaySeeCases(BasePermission):
 class CaseSerializer(serializers.ModelSerializer):
     consumer_id = serializers.CharField(source="consumer.number")
     zone = serializers.CharField(source="consumer.zone.code")
-    assignee = serializers.CharField(source="assignee.username", default=None)
+    assignee = serializers.CharField(source="assignee.username", default=None, allow_null=True)
     why = serializers.SerializerMethodField(help_text="One sentence: why we suspect.")
-    outcome = serializers.CharField(source="inspection.outcome", default=None)
+    outcome = serializers.CharField(source="inspection.outcome", default=None, allow_null=True)
 
     class Meta:
         model = Case
@@ -31,10 +34,24 @@ class CaseSerializer(serializers.ModelSerializer):
         return reasons.summary(case.score)
 
 
+class AfterFilter(filters.IsoDateTimeFilter):
+    """In UTC: the database refuses offsets that the standard allows. The years leave room for any offset."""
+
+    def __init__(self, field_name: str):
+        reach = [
+            MinValueValidator(datetime(1900, 1, 1, tzinfo=UTC)),
+            MaxValueValidator(datetime(2999, 1, 1, tzinfo=UTC)),
+        ]
+        super().__init__(field_name, "gte", validators=reach)
+
+    def filter(self, queryset, value: datetime | None):
+        return super().filter(queryset, value and value.astimezone(UTC))
+
+
 class CaseFilter(filters.FilterSet):
     zone = filters.CharFilter("consumer__zone__code")
-    opened_after = filters.IsoDateTimeFilter("opened_at", "gte")
-    closed_after = filters.IsoDateTimeFilter("closed_at", "gte")
+    opened_after = AfterFilter("opened_at")
+    closed_after = AfterFilter("closed_at")
 
     class Meta:
         model = Case

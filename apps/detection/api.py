@@ -130,7 +130,11 @@ class Predict(APIView):
 
     permission_classes = [MayPredict]
 
-    @extend_schema(request=CurveSerializer, responses=RiskSerializer, tags=["predict"])
+    @extend_schema(
+        request=CurveSerializer,
+        responses={200: RiskSerializer, 503: {"type": "object", "properties": {"detail": {"type": "string"}}}},
+        tags=["predict"],
+    )
     def post(self, request):
         curve = CurveSerializer(data=request.data)
         curve.is_valid(raise_exception=True)
