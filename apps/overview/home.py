@@ -74,7 +74,7 @@ def everything(user: User) -> dict:
         "data_until": max((row["until"] for row in scores.values() if row["until"]), default=None),
         "zones": zones,
         "consumers": sum(zone.consumers_here for zone in zones),
-        "uploads": Upload.objects.visible_to(user).order_by("-at")[:5],
+        "uploads": Upload.objects.visible_to(user).exclude(status=Upload.Status.DISCARDED).order_by("-at")[:5],
         "pipeline": pipeline(user),
         "weeks": weeks[:WEEKS_SHOWN],
         "busiest": max((week.opened for week in weeks[:WEEKS_SHOWN]), default=0),
