@@ -165,7 +165,7 @@ MEDIA_ROOT = Path(environment.text("MEDIA_ROOT"))
 # Raw uploads are personal data: kept private, never served by address.
 MEDIA_URL = ""
 FILE_UPLOAD_PERMISSIONS = 0o600
-FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
+FILE_UPLOAD_HANDLERS = ["apps.readings.files.LimitedUploadHandler"]
 
 # --- Safety -----------------------------------------------------------------------------------------------------------
 SECURE_SSL_REDIRECT = HTTPS

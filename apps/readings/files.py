@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
+from django.core.files.uploadhandler import TemporaryFileUploadHandler
 from django.utils.translation import gettext as _
 
 
@@ -19,6 +20,15 @@ class TooLarge(Exception):
 
 class DiskFull(Exception):
     """The message tells a person that nothing was kept."""
+
+
+class LimitedUploadHandler(TemporaryFileUploadHandler):
+    """Django reads a form to its end before anybody is asked. What lies beyond the limit is counted, for the message,
+    and not written: nobody fills the disk with a file that is refused in any case."""
+
+    def receive_data_chunk(self, raw_data, start):
+        if start <= settings.UPLOAD_MAX_BYTES:
+            super().receive_data_chunk(raw_data, start)
 
 
 @dataclass(frozen=True)

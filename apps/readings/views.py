@@ -108,7 +108,8 @@ def _csv(lines: Iterator[tuple[int, str, str]]) -> Iterator[str]:
         def write(self, text: str) -> str:
             return text
 
-    writer = csv.writer(Echo())
+    # Quoted throughout: a spreadsheet may part cells at semicolons, and so make a new cell that begins as a formula.
+    writer = csv.writer(Echo(), quoting=csv.QUOTE_NONNUMERIC)
     yield writer.writerow(["line", "reason", "content"])
     for line, reason, text in lines:
         # The content is a stranger's, and a spreadsheet would run it as a formula.

@@ -58,7 +58,7 @@ def test_rejected_lines_are_downloaded_without_formulas(ana_at_work):
     upload = send("meter,timestamp,kwh\n" + FILE.decode().split("\n", 1)[1] + '"=cmd()",2026-03-02 00:00,x\n')
     response = ana_at_work.get(reverse("upload_rejected", args=[upload.pk]))
     text = b"".join(response.streaming_content).decode()
-    assert text.splitlines()[1] == '26,not a number,"\'=cmd(),2026-03-02 00:00,x"'
+    assert text.splitlines()[1] == '26,"not a number","\'=cmd(),2026-03-02 00:00,x"'
 
 
 def test_a_statement_that_means_nothing_is_said_on_the_page(ana_at_work):
@@ -83,6 +83,13 @@ def test_a_file_over_the_limit_is_said_in_the_form(ana_at_work, settings):
     page = choose(ana_at_work)
     assert "Send it in parts" in page.content.decode()
     assert not Upload.objects.exists()
+
+
+def test_what_lies_beyond_the_limit_is_never_on_disk(rf, settings):
+    settings.UPLOAD_MAX_BYTES = 100_000
+    with rf.post("/", {"file": SimpleUploadedFile("a.csv", b"x" * 1_000_000)}).FILES["file"] as file:
+        assert file.size == 1_000_000
+        assert 100_000 < len(file.read()) < 200_000
 
 
 def test_the_same_file_again_leads_to_its_upload(ana_at_work):
