@@ -111,6 +111,20 @@ def test_the_home_page_says_that_no_worker_runs(client, sam):
     assert b"is a worker running" in client.get(reverse("home")).content
 
 
+def test_the_home_page_counts_nothing_of_other_zones(client, ines, otto, street, case):
+    from django.utils import timezone
+
+    factories.InspectionFactory(consumer=case.consumer, inspected_on=timezone.localdate())
+    seen = {}
+    for user in (ines, otto):
+        client.force_login(user)
+        page = client.get(reverse("home")).context
+        seen[user] = [page["cases"]["open"], sum(page["levels"].values()), page["consumers"], page["hit_rate"]]
+        seen[user] += [len(page["newest"]), len(page["zones"]), page["data_until"]]
+    assert all(seen[ines])
+    assert not any(seen[otto])
+
+
 def test_the_trend_counts_what_stays_closed_and_what_visits_found(client, sam, case):
     from django.utils import timezone
 
