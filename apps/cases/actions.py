@@ -21,9 +21,7 @@ Verb = CaseEvent.Verb
 @transaction.atomic
 def open_pending() -> int:
     """Open cases for the best high and critical scores, as many as each zone's crews can still visit this week."""
-    with connection.cursor() as cursor:
-        # Two workers counting the same budget at once would spend it twice.
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('cases.open_pending'))")
+    _one_opener_at_a_time()
     left = visits_left(timezone.now())
     candidates = candidates_for_cases().filter(consumer__zone__in=[zone for zone, visits in left.items() if visits > 0])
     ranked = candidates.annotate(
@@ -37,6 +35,13 @@ def open_pending() -> int:
         for case in cases
     )
     return len(cases)
+
+
+def _one_opener_at_a_time() -> None:
+    """Until the transaction ends. Two workers counting the same budget at once would spend it twice, and a case that is
+    reopened beside one that is just opening would be a second open one of its consumer."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('cases.open_pending'))")
 
 
 def visits_left(now: datetime) -> dict[int, int]:
@@ -139,6 +144,7 @@ def close(
 @transaction.atomic
 def reopen(*, case: Case, by: User) -> Case:
     """Take a closing back: the case stands where it stood, and its inspection no longer counts."""
+    _one_opener_at_a_time()
     case = _locked(case)
     if Case.objects.not_closed().filter(consumer=case.consumer).exists():
         raise workflow.MoveNotAllowed(case, Case.Status.NEW)

@@ -1,4 +1,4 @@
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 from django.utils import timezone
@@ -43,10 +43,11 @@ def test_the_visit_budget_goes_to_the_highest_scores(north):
 
 
 def test_the_budget_is_spent_zone_by_zone(north, south):
-    north.visits_per_week = 1
-    north.save()
-    for zone in (north, north, south):
-        standing_score(zone)
+    for zone in (north, south):
+        zone.visits_per_week = 1
+        zone.save()
+    for zone, score in ((north, 0.99), (north, 0.98), (south, 0.8)):
+        standing_score(zone, score=score)
     actions.open_pending()
     assert Case.objects.filter(consumer__zone=north).count() == 1
     assert Case.objects.filter(consumer__zone=south).count() == 1
@@ -61,6 +62,13 @@ def test_a_new_week_brings_a_new_budget(north):
     assert actions.open_pending() == 0
     Case.objects.update(opened_at=timezone.now() - timedelta(days=8))
     assert actions.open_pending() == 1
+
+
+@pytest.mark.parametrize(("opened_at", "left"), [("2026-06-07T22:59Z", 10), ("2026-06-07T23:00Z", 9)])
+def test_the_week_begins_on_monday_at_midnight_where_the_utility_is(case, opened_at, left):
+    Case.objects.update(opened_at=datetime.fromisoformat(opened_at))
+    for now in ("2026-06-07T23:30Z", "2026-06-10T12:00Z", "2026-06-14T22:30Z"):
+        assert actions.visits_left(datetime.fromisoformat(now))[case.consumer.zone_id] == left
 
 
 def test_a_closed_case_is_not_opened_again_for_what_began_before(case, sam):

@@ -120,7 +120,7 @@ def test_the_home_page_counts_nothing_of_other_zones(client, ines, otto, street,
         client.force_login(user)
         page = client.get(reverse("home")).context
         seen[user] = [page["cases"]["open"], sum(page["levels"].values()), page["consumers"], page["hit_rate"]]
-        seen[user] += [len(page["newest"]), len(page["zones"]), page["data_until"]]
+        seen[user] += [len(page["unassigned"]), len(page["zones"]), page["data_until"]]
     assert all(seen[ines])
     assert not any(seen[otto])
 

@@ -27,6 +27,13 @@ def test_a_first_file_brings_new_days_and_raises_the_meters_revision():
     assert (str(upload.first_day), str(upload.last_day)) == (MARCH, "2026-03-03")
 
 
+def test_a_meters_first_and_last_day_reach_as_far_as_its_readings():
+    for day in ("2026-03-05", "2026-03-01", "2026-03-09", "2026-03-04"):
+        send(long_csv(*hours(day=day)))
+    state = MeterState.objects.get(meter__serial="M-1")
+    assert (str(state.first_day), str(state.last_day)) == ("2026-03-01", "2026-03-09")
+
+
 def test_parts_of_a_day_from_two_files_become_one_day():
     send(long_csv(*hours()[:12]))
     upload = send(long_csv(*hours()[12:]))
