@@ -11,7 +11,7 @@
     const chart = echarts.init(place, null, { renderer: "svg" });
     chart.setOption({
       animation: false,
-      grid: { left: 44, right: 8, top: 22, bottom: 24 },
+      grid: { left: 44, right: 8, top: 30, bottom: 24 },
       tooltip: {
         trigger: "axis",
         valueFormatter: (value) => (value === null || value === undefined ? "–" : `${value.toFixed(3)} kWh`),
