@@ -1,16 +1,26 @@
-"""Where model versions keep their files. A process keeps the model that it used last."""
+"""Where model versions keep their files. A process keeps the model that it used last.
+
+What learns and scores is imported where it is first asked for: scikit-learn takes a second to load, and most web
+processes only ever show what was scored.
+"""
+
+from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 
 from apps.detection.models import ModelVersion
-from ml import artifacts
-from ml.ensemble import Ensemble
+
+if TYPE_CHECKING:
+    from ml.ensemble import Ensemble
 
 
 def save(version: ModelVersion, ensemble: Ensemble) -> None:
+    from ml import artifacts  # noqa: PLC0415
+
     artifacts.save(ensemble, folder_of(version.folder))
 
 
@@ -20,6 +30,8 @@ def load(version: ModelVersion) -> Ensemble:
 
 @lru_cache(maxsize=1)
 def _load(folder: str) -> Ensemble:
+    from ml import artifacts  # noqa: PLC0415
+
     return artifacts.load(folder_of(folder))
 
 

@@ -11,7 +11,6 @@ from apps.bell import ring
 from apps.detection import models_on_disk, windows
 from apps.detection.models import ModelVersion
 from apps.grid.models import Installation
-from ml.ensemble import Ensemble
 from ml.window import MeterWindow
 
 LEAST_METERS = 30
@@ -40,6 +39,8 @@ def train() -> ModelVersion:
     consumer_ids = trainable_consumers()
     if len(consumer_ids) < LEAST_METERS:
         raise TooLittleToLearnFrom(len(consumer_ids))
+    from ml.ensemble import Ensemble  # noqa: PLC0415 scikit-learn takes a second that web processes need not wait
+
     # Windows differ in their ends; the largest group is the population that the model learns as usual.
     _rows, window = max(windows.read(consumer_ids), key=lambda found: len(found[0]))
     version = ModelVersion(folder=f"models/{uuid4().hex}", trained_on=described(window))
