@@ -56,7 +56,11 @@ def receive(
             said = _guess(kept.path, upload.sender).as_dict()
         except FileFault as fault:
             upload.status, upload.error, said = Upload.Status.FAILED, str(fault), Statement(timezone="UTC").as_dict()
-        _state(upload, Statement(**{**said, **(statement or {})}))
+        meant = Statement(**{**said, **(statement or {})})
+        if upload.status == Upload.Status.DRAFT and (faults := meant.faults()):
+            # What the sender says now and what is remembered of them need not go together.
+            upload.status, upload.error = Upload.Status.FAILED, " ".join(faults.values())
+        _state(upload, meant)
         upload.file.name = upload_path(upload, name)
         files.move(kept, upload.file.name)
         try:

@@ -80,6 +80,15 @@ def test_confirming_rings_the_import_and_remembers_what_the_sender_means(sam, dj
     assert rung == ["readings.import_pending"]
 
 
+def test_what_is_stated_now_and_what_is_remembered_must_go_together():
+    send(long_csv(*hours()), unit="kW")
+    content = long_csv(*hours("M-2")).encode()
+    upload, _new = actions.receive(
+        file=iter([content]), name="a", sender="head-end", statement={"measures": "register"}, by=None, confirm=True
+    )
+    assert (upload.status, upload.error) == (Upload.Status.FAILED, "A cumulative register counts energy, not kW.")
+
+
 def test_a_confirmed_upload_can_neither_be_confirmed_again_nor_discarded(sam):
     upload, _new = receive(confirm=True)
     with pytest.raises(actions.MoveNotAllowed):
