@@ -55,6 +55,12 @@ def test_a_header_of_very_many_meters_is_read_to_its_end():
     assert (upload.error, upload.readings, upload.meters, upload.rejected) == ("", 4_500, 4_500, 0)
 
 
+def test_a_long_header_may_be_cut_within_a_letter():
+    names = [f"Zähler{'ä' * 50}{number:06}" for number in range(4_000)]
+    send(f"timestamp,{','.join(names)}\n2026-03-01 00:00{',1' * len(names)}\n2026-03-01 01:00{',' * len(names)}")
+    assert stored(names[-1], "2026-03-01")[0] == 1
+
+
 @pytest.mark.parametrize("shape", ["long", "wide", "days"])
 def test_parquet_in_each_shape(shape):
     stamps = np.datetime64("2026-03-01T00:00", "us") + np.arange(24) * np.timedelta64(1, "h")

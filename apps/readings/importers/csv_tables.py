@@ -135,7 +135,7 @@ def encoding_of(head: bytes) -> str:
             _("This is a binary file (byte %(byte)d is zero), not text. Export the readings as CSV or Parquet.")
             % {"byte": head.index(b"\0") + 1}
         )
-    if len(head) == HEAD_BYTES:
+    if len(head) % HEAD_BYTES == 0:
         head = head[: head.rfind(b"\n") + 1]  # the last line may be cut off in the middle of a character
     try:
         head.decode("utf-8-sig")
