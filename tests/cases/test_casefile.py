@@ -15,6 +15,13 @@ def test_an_event_is_marked_on_the_day_that_people_there_had(street, case, ines)
     assert [mark["day"] for mark in marks if mark["sort"] == "event"] == ["2026-06-02"]
 
 
+def test_neighbours_of_another_zone_on_the_same_transformer_stay_unseen(street, case, ines, sam, south):
+    transformer = case.consumer.connections.get().transformer
+    stranger = factories.ConnectionFactory(consumer__zone=south, transformer=transformer).consumer
+    assert stranger not in casefile.evidence(case.consumer, ines, None).neighbours
+    assert stranger in casefile.evidence(case.consumer, sam, None).neighbours
+
+
 def test_what_a_meter_reported_elsewhere_is_no_evidence_here(north, ines):
     moved, meter = date(2026, 3, 1), factories.MeterFactory()
     first = factories.InstallationFactory(meter=meter, valid=DateRange(None, moved), consumer__zone=north)

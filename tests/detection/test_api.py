@@ -2,7 +2,7 @@ import pytest
 from django.urls import reverse
 from rest_framework.test import APIClient as HttpClient
 
-from apps.accounts.models import ApiClient
+from apps.accounts.models import ApiClient, User
 from apps.detection import scoring
 from tests import factories
 
@@ -90,6 +90,11 @@ def test_without_a_model_predict_says_what_is_missing(head_end):
     answer = head_end.post(reverse("api-predict"), curve(), format="json")
     assert answer.status_code == 503
     assert "28 days" in answer.json()["detail"]
+
+
+def test_the_key_of_somebody_who_left_is_refused(head_end, consumer):
+    User.objects.update(is_active=False)
+    assert head_end.get(reverse("api-cases")).status_code == 401
 
 
 def test_a_wrong_or_revoked_key_is_refused(head_end, db):

@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from django.contrib.gis.geos import Point
+from django.contrib.gis.geos import LineString, MultiLineString, Point
 from django.urls import reverse
 
 from tests import factories
@@ -49,6 +49,15 @@ def test_the_map_shows_nothing_of_other_zones(client, otto, street):
     for layer in ["consumers", "transformers", "feeders"]:
         assert features(client, layer=layer, box=HERE) == []
     assert [zone["properties"]["code"] for zone in features(client, layer="zones")] == ["SOUTH"]
+
+
+def test_feeders_are_drawn_in_their_zone_only(client, ines, otto, north):
+    factories.FeederFactory(code="F-NORTH", zone=north, path=MultiLineString(LineString((9, 50), (9.1, 50.1))))
+    drawn = {}
+    for user in (ines, otto):
+        client.force_login(user)
+        drawn[user] = b"F-NORTH" in client.get(reverse("map_data"), {"layer": "feeders"}).content
+    assert drawn == {ines: True, otto: False}
 
 
 def test_the_map_narrows_by_level_and_day(client, sam, street):

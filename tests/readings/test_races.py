@@ -1,9 +1,9 @@
 """What two importers do at the same moment."""
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 
-from apps.readings import actions
+from apps.readings import actions, importing, progress
 from apps.readings.models import Upload
 from tests.readings.files import STATEMENT, hours, long_csv, send, stored
 from tests.threads import meanwhile
@@ -25,6 +25,17 @@ def test_two_imports_of_parts_of_one_day_follow_each_other():
         other = meanwhile(lambda: actions.import_upload(late))
     assert other.result(timeout=5)
     assert stored("M-1", "2026-03-01") == [float(hour) for hour in range(24)]
+
+
+def test_an_import_lets_go_of_its_claim_and_is_not_done_twice():
+    upload = waiting(long_csv(*hours()))
+    assert actions.import_upload(upload)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()")
+        assert cursor.fetchone() == (0,)
+    # A worker that lost its claim with its connection, and finished reading after another had imported the file.
+    with progress.shown(upload) as shown:
+        assert not importing.run(upload, shown)
 
 
 def test_two_imports_that_meet_the_same_new_meter_register_it_once():
