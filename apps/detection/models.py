@@ -70,6 +70,12 @@ class ScoringRun(models.Model):
         return (self.finished_at - self.started_at).total_seconds() if self.finished_at else None
 
 
+class ScoringShardQuerySet(models.QuerySet):
+    def parked(self):
+        """Given up after three attempts, until somebody asks for another; what a former model stumbled over is past."""
+        return self.filter(status=ScoringShard.Status.FAILED, run__model_version__status=ModelVersion.Status.ACTIVE)
+
+
 class ScoringShard(models.Model):
     """Consumers that one worker scores at once: whole neighbourhoods, because neighbours are compared."""
 
@@ -85,6 +91,8 @@ class ScoringShard(models.Model):
     status = models.CharField(_("status"), max_length=16, choices=Status.choices, default=Status.PENDING)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     error = models.TextField(_("error"), blank=True)
+
+    objects = ScoringShardQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("scoring shard")

@@ -21,11 +21,8 @@ def score_pending() -> int:
 
     Returns how many shards this worker scored.
     """
-    version = ModelVersion.objects.filter(status=ModelVersion.Status.ACTIVE).first()
-    if version is None:
-        return 0
     scored, tried = 0, []
-    while (shard := next_pending(tried)) or start_run(version):
+    while (shard := next_pending(tried)) or start_run():
         if shard:
             tried.append(shard.pk)
             scored += attempt(shard)
@@ -38,13 +35,15 @@ def next_pending(tried: list[int]) -> ScoringShard | None:
 
 
 @transaction.atomic
-def start_run(version: ModelVersion) -> ScoringRun | None:
-    """Cut what is pending into shards, unless shards of an earlier run still wait."""
+def start_run() -> ScoringRun | None:
+    """Cut what is pending for the active model into shards, unless shards of an earlier run still wait."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('detection.start_run'))")
     if ScoringShard.objects.filter(status=Status.PENDING).exists():
         return None
-    shards = pending.shards(version.pk)
+    # Read anew for each run: somebody may have activated another model while the last one was scored.
+    version = ModelVersion.objects.filter(status=ModelVersion.Status.ACTIVE).first()
+    shards = pending.shards(version.pk) if version else []
     if not shards:
         return None
     run = ScoringRun.objects.create(model_version=version, consumers=sum(map(len, shards)))

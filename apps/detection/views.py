@@ -19,7 +19,7 @@ def run_list(request):
         shard_count=Count("shards"), done=Count("shards", filter=Q(shards__status=ScoringShard.Status.DONE))
     ).select_related("model_version")
     runs = runs.order_by("-pk")[:RUNS_SHOWN]  # counting drops the order of the model
-    parked = ScoringShard.objects.filter(status=ScoringShard.Status.FAILED).select_related("run").order_by("pk")
+    parked = ScoringShard.objects.parked().select_related("run").order_by("pk")
     return render(request, "detection/run_list.html", {"runs": runs, "parked": parked[:RUNS_SHOWN]})
 
 

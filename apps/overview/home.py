@@ -144,7 +144,7 @@ def pipeline(user: User) -> Pipeline:
         drafts=Count("pk", filter=Q(status=status.DRAFT)),
         failed=Count("pk", filter=Q(status=status.FAILED, at__gte=timezone.now() - timedelta(days=7))),
     )
-    return Pipeline(**uploads, parked_shards=ScoringShard.objects.filter(status=ScoringShard.Status.FAILED).count())
+    return Pipeline(**uploads, parked_shards=ScoringShard.objects.parked().count())
 
 
 def trend(user: User) -> list[Week]:

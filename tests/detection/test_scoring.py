@@ -64,7 +64,7 @@ def test_readings_from_before_the_installation_leave_no_endless_work(neighbourho
 
 def test_a_shard_that_fails_three_times_is_parked_and_the_next_one_goes_on(neighbourhood, model, settings, caplog):
     settings.SCORING_SHARD_CONSUMERS = len(neighbourhood) // 2
-    scoring.start_run(model)
+    scoring.start_run()
     bad = ScoringShard.objects.order_by("pk").first()
     broken = Meter.objects.filter(installations__consumer__in=bad.consumer_ids).first()
     LoadProfile.objects.filter(meter=broken, day=FIRST_DAY).update(kwh=[])
@@ -78,7 +78,7 @@ def test_a_shard_that_fails_three_times_is_parked_and_the_next_one_goes_on(neigh
 
 
 def test_a_shard_whose_workers_vanished_three_times_is_parked(neighbourhood, model):
-    scoring.start_run(model)
+    scoring.start_run()
     ScoringShard.objects.update(attempts=3)
     assert scoring.score_pending() == 0
     assert ScoringShard.objects.get().status == "failed"
@@ -86,7 +86,7 @@ def test_a_shard_whose_workers_vanished_three_times_is_parked(neighbourhood, mod
 
 
 def test_a_parked_shard_is_tried_again_when_somebody_asks(neighbourhood, model):
-    scoring.start_run(model)
+    scoring.start_run()
     ScoringShard.objects.update(status="failed", attempts=4)
     assert scoring.score_pending() == 0
     scoring.retry(shard=ScoringShard.objects.get())
@@ -94,7 +94,7 @@ def test_a_parked_shard_is_tried_again_when_somebody_asks(neighbourhood, model):
 
 
 def test_what_one_model_stumbled_over_another_one_tries(neighbourhood, model, ana):
-    scoring.start_run(model)
+    scoring.start_run()
     ScoringShard.objects.update(status="failed", attempts=4)
     successor = factories.ModelVersionFactory(status="candidate", folder=model.folder)
     training.activate(version=successor, by=ana)
@@ -139,3 +139,12 @@ def test_meters_of_different_intervals_and_ends_are_looked_at_apart(db):
         consumers["daily"]: (30, 1440),
         consumers["stopped early"]: (20, 60),
     }
+
+
+def test_what_a_former_model_stumbled_over_is_no_longer_shown_as_parked(neighbourhood, model):
+    scoring.start_run()
+    ScoringShard.objects.update(status="failed")
+    assert ScoringShard.objects.parked().exists()
+    training.activate(version=factories.ModelVersionFactory(status="candidate", folder="models/test"), by=None)
+    assert not ScoringShard.objects.parked().exists()
+    assert scoring.score_pending() == 1
