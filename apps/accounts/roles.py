@@ -1,7 +1,6 @@
 """Who may do what: Django's groups, filled from this one table after every migration."""
 
 from django.contrib.auth.models import Group, Permission
-from django.utils.translation import gettext_lazy as _
 
 _everyone = ["cases.view_case", "grid.view_consumer", "detection.view_riskscore"]
 
@@ -29,12 +28,6 @@ ROLES = {
         "detection.predict",
     ],
     "Systems": [*_everyone, "readings.view_upload", "readings.add_upload", "detection.predict"],
-}
-ROLE_NAMES = {
-    "Investigators": _("Investigator"),
-    "Supervisors": _("Supervisor"),
-    "Analysts": _("Analyst"),
-    "Systems": _("System"),
 }
 
 

@@ -190,9 +190,6 @@ class LinkQuerySet(models.QuerySet):
         """Links that have not ended."""
         return self.filter(valid__upper_inf=True)
 
-    def on(self, day):
-        return self.filter(valid__contains=day)
-
 
 class Installation(ValidInTime):
     """Which meter measures a consumer, and when. After a replacement both belong to one history."""

@@ -19,10 +19,6 @@ class Outcome(models.TextChoices):
     NO_ACCESS = "no_access", _("no access")
     NOTHING_FOUND = "nothing_found", _("nothing found")
 
-    @property
-    def is_find(self) -> bool:
-        return self in FINDS
-
 
 FINDS = (
     Outcome.BYPASS,
