@@ -68,7 +68,7 @@ class ConsumerFilter(filters.FilterSet):
     within = filters.NumberFilter(method="take_no_part", min_value=1, max_value=20_000, label=_("Within, m"))
     box = BoxFilter("place", lookup_expr="bboverlaps", label=_("Inside the box"))
     placed = filters.ChoiceFilter(
-        method="with_place", choices=[("no", _("Without a place"))], empty_label=_("Anywhere"), label=_("Place")
+        method="without_place", choices=[("no", _("Without a place"))], empty_label=_("Anywhere"), label=_("Place")
     )
 
     class Meta:
@@ -88,7 +88,7 @@ class ConsumerFilter(filters.FilterSet):
             place__dwithin=(point, degrees(metres, point.y)), place__distance_lte=(point, D(m=metres))
         )
 
-    def with_place(self, consumers, name, value):
+    def without_place(self, consumers, name, value):
         return consumers.filter(place=None)
 
     def take_no_part(self, consumers, name, value):
