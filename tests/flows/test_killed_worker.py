@@ -11,7 +11,7 @@ from django.db.models import F
 
 from apps.cases.models import Case
 from apps.detection.models import ScoringShard, Standing
-from apps.readings.models import LoadProfile, MeterState, Upload
+from apps.readings.models import LoadProfile, MeterState, Upload, UploadProgress
 from tests import neighbourhood as made_up
 from tests.flows.conftest import (
     DAYS_BEFORE,
@@ -107,7 +107,10 @@ def test_a_file_that_kills_its_worker_each_time_is_failed_and_those_behind_it_ar
     environment["PGAPPNAME"] = "doomed"
     log = tmp_path / "worker.log"
     with timetable(environment, tmp_path / "beat.log"), worker(environment, log) as parent:
-        with held(LOCK_TABLE.format("readings_uploadprogress")):  # it comes as far as its first sign of life
+        # It comes as far as its first sign of life. The row alone is locked: a child that starts before the server has
+        # noticed the last one's death passes this file by, and must get through the ones behind it.
+        UploadProgress.objects.create(upload=deadly)
+        with held(f"SELECT 1 FROM readings_uploadprogress WHERE upload_id = {deadly.pk} FOR UPDATE"):
             for attempt in range(1, Upload.ATTEMPTS + 1):
                 wait_until(lambda n=attempt: attempts_of(deadly) == n and stands_at_a_lock("doomed"), "it stands", log)
                 kill_children(parent)
