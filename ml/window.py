@@ -30,6 +30,11 @@ class MeterWindow:
     """Civil time of the place: hours of the day are counted on it."""
     utc_offset_minutes: int = 0
     """Of the standard time that the days are in."""
+    sums: np.ndarray | None = None
+    """(T, D, S) float32 kWh of the sum meters of T transformers, NaN where there is no reading; None without any."""
+    sum_row: np.ndarray | None = None
+    """(M,) int row of `sums` that delivers to each meter, -1 for none. Given together with `sums`: a balance is true
+    only when all the meters of a transformer are in the window."""
 
     def __post_init__(self):
         def take(name, value):
@@ -40,6 +45,9 @@ class MeterWindow:
         take("peer_group", np.asarray(self.peer_group))
         take("contract_active", np.asarray(self.contract_active))
         take("first_day", np.datetime64(self.first_day, "D"))
+        if self.sums is not None:
+            take("sums", np.asarray(self.sums).astype(np.float32, copy=False))
+            take("sum_row", np.asarray(self.sum_row))
         self._refuse_what_does_not_fit()
 
     def _refuse_what_does_not_fit(self):
@@ -65,10 +73,23 @@ class MeterWindow:
             raise ValueError("meters holds the same meter twice")
         if np.isinf(self.kwh).any():
             raise ValueError("kwh holds an infinite reading; a missing reading is NaN")
+        self._refuse_sums_that_do_not_fit()
         try:
             ZoneInfo(self.timezone)
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise ValueError(f"timezone {self.timezone!r} is not known here") from error
+
+    def _refuse_sums_that_do_not_fit(self):
+        if (self.sums is None) != (self.sum_row is None):
+            raise ValueError("sums and sum_row are given together")
+        if self.sums is None:
+            return
+        if self.sums.ndim != 3 or self.sums.shape[1:] != self.kwh.shape[1:]:
+            raise ValueError(f"sums must have the shape (transformers, {self.days}, {self.slots})")
+        if self.sum_row.shape != self.meters.shape or not np.issubdtype(self.sum_row.dtype, np.integer):
+            raise ValueError("sum_row must be a whole number for each meter")
+        if len(self.sum_row) and self.sum_row.max() >= len(self.sums):
+            raise ValueError("sum_row names a transformer that sums does not have")
 
     def __len__(self) -> int:
         return len(self.meters)
@@ -89,4 +110,5 @@ class MeterWindow:
             kwh=self.kwh[rows],
             peer_group=self.peer_group[rows],
             contract_active=self.contract_active[rows],
+            sum_row=None if self.sum_row is None else self.sum_row[rows],
         )
