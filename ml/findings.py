@@ -48,3 +48,19 @@ class Finding:
     data_from: date | None
     """First and last day with readings; None without any."""
     data_until: date | None
+    probability: float | None = None
+    """0..1, calibrated chance that a visit finds a loss here; None when unscored or when nothing calibrates it."""
+    families: list[tuple[str, float]] = field(default_factory=list)
+    """The attack families that fit best, at most two, each with its share in 0..1; the best first."""
+    benign: tuple[str, float] | None = None
+    """The honest change that fits best and its share in 0..1; None when unscored or when nothing knows of any."""
+    missing_kwh: float = 0.0
+    """Estimated kWh not measured from the onset to the last day; 0 when nothing is missing."""
+    before_kwh: float | None = None
+    """kWh a day before the onset; None without an onset."""
+    after_kwh: float | None = None
+    """kWh a day from the onset on; None without an onset."""
+    reference_days: int = 0
+    """Days with readings that counted as the meter's honest past."""
+    notes: list[str] = field(default_factory=list)
+    """What the score could not rest on, as codes: short_reference, no_neighbours, no_balance, balance_refused, ..."""
