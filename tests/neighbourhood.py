@@ -4,7 +4,7 @@ from datetime import date
 
 import numpy as np
 
-from apps.grid.models import Consumer, Zone
+from apps.grid.models import Consumer, Transformer, Zone
 from ml.ensemble import Ensemble
 from ml.window import MeterWindow
 from tests import factories
@@ -50,3 +50,17 @@ def store(zone: Zone, days: int = DAYS) -> list[Consumer]:
         factories.store_profiles(fitted.meter, FIRST_DAY, kwh[row])
         consumers.append(fitted.consumer)
     return consumers
+
+
+def hang_sum_meters(kwh: np.ndarray | None = None, loss: float = 0.04) -> list:
+    """Sum meters at the two transformers of the stored neighbourhood, which measure what is really used and the loss.
+
+    Returns the transformers. The first consumer of the curves stops registering and goes on using.
+    """
+    used = curves(stopped=False) if kwh is None else kwh
+    transformers = list(Transformer.objects.order_by("pk"))
+    for row, transformer in enumerate(transformers):
+        transformer.sum_meter = factories.MeterFactory(kind="sum")
+        transformer.save()
+        factories.store_profiles(transformer.sum_meter, FIRST_DAY, used[row::2].sum(0) * (1 + loss))
+    return transformers

@@ -12,7 +12,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from apps.detection import curves, reasons
+from apps.detection import curves, reasons, words
 from apps.detection.models import Kind, ModelVersion, RiskLevel, RiskScore
 from apps.grid import converters  # noqa: F401 makes <number:...> known
 from apps.grid.models import Consumer
@@ -42,9 +42,31 @@ class ReasonSerializer(serializers.Serializer):
     sentence = serializers.CharField()
 
 
+class FamilySerializer(serializers.Serializer):
+    family = serializers.CharField(help_text="A way to steal, by its name.")
+    share = serializers.FloatField(help_text="How well it fits among all of them, 0 to 1.")
+    words = serializers.CharField()
+
+
+class BenignSerializer(serializers.Serializer):
+    name = serializers.CharField(help_text="An honest change that looks alike, by its name.")
+    share = serializers.FloatField(help_text="How well it fits among all of them, 0 to 1.")
+    words = serializers.CharField()
+
+
+class NoteSerializer(serializers.Serializer):
+    code = serializers.CharField()
+    sentence = serializers.CharField()
+
+
 class RiskSerializer(serializers.Serializer):
     score = serializers.FloatField(
         allow_null=True, help_text="0 to 1, higher is more suspicious; it ranks, it is no probability."
+    )
+    probability = serializers.FloatField(
+        allow_null=True,
+        help_text="Calibrated chance that a visit finds a loss, 0 to 1; null where nothing calibrates it. On what "
+        "it was calibrated stands with the model.",
     )
     risk_level = serializers.ChoiceField(RiskLevel.choices)
     anomaly_type = serializers.ChoiceField(Kind.choices, allow_null=True)
@@ -52,6 +74,13 @@ class RiskSerializer(serializers.Serializer):
     reasons = ReasonSerializer(many=True)
     since = serializers.DateField(allow_null=True)
     kwh_missing_per_month = serializers.FloatField()
+    missing_kwh = serializers.FloatField(help_text="Estimated kWh that were not registered since the onset.")
+    before_kwh = serializers.FloatField(allow_null=True, help_text="kWh a day before the onset.")
+    after_kwh = serializers.FloatField(allow_null=True, help_text="kWh a day since the onset.")
+    families = FamilySerializer(many=True, help_text="The ways to steal that fit best, at most two.")
+    benign_alternative = BenignSerializer(allow_null=True, help_text="The honest change that fits best.")
+    reference_days = serializers.IntegerField(help_text="Days that count as the consumer's usual past.")
+    notes = NoteSerializer(many=True, help_text="What the score could not rest on.")
     data_from = serializers.DateField(allow_null=True)
     data_until = serializers.DateField(allow_null=True)
 
@@ -91,6 +120,7 @@ def risk_of(score: RiskScore) -> dict:
     """A risk score as the API shows it."""
     return {
         "score": score.score,
+        "probability": score.probability,
         "risk_level": score.level,
         "anomaly_type": score.kind or None,
         "parts": score.parts,
@@ -100,6 +130,17 @@ def risk_of(score: RiskScore) -> dict:
         ],
         "since": score.onset_on,
         "kwh_missing_per_month": score.kwh_missing_per_month,
+        "missing_kwh": score.missing_kwh,
+        "before_kwh": score.before_kwh,
+        "after_kwh": score.after_kwh,
+        "families": [{**one, "words": words.word(words.FAMILIES, one["family"])} for one in score.families],
+        "benign_alternative": score.benign
+        and {**score.benign, "words": words.word(words.BENIGN, score.benign["name"])},
+        "reference_days": score.reference_days,
+        "notes": [
+            {"code": code, "sentence": sentence}
+            for code, sentence in zip(score.notes, words.notes(score.notes, score.reference_days), strict=True)
+        ],
         "data_from": score.data_from,
         "data_until": score.data_until,
     }

@@ -1,12 +1,13 @@
-"""What the models think: model versions, scoring runs in shards, and the risk scores that they leave behind."""
+"""What the models think: model versions and their training, scoring runs in shards, the risk scores and energy balances
+that they leave behind."""
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
-from apps.grid.models import Consumer
+from apps.grid.models import Consumer, Transformer, Zone
 
 
 class RiskLevel(models.TextChoices):
@@ -35,6 +36,8 @@ class ModelVersion(models.Model):
     folder = models.CharField(_("folder"), max_length=100, help_text=_("Below MEDIA_ROOT; holds the model's files."))
     trained_at = models.DateTimeField(_("trained"), auto_now_add=True)
     trained_on = models.JSONField(_("trained on"), default=dict)
+    # How it did on what its training held back (ml/evaluation/held_out.py names the keys); empty where nothing was.
+    held_out = models.JSONField(_("held-out evaluation"), default=dict)
     activated_at = models.DateTimeField(_("activated"), null=True)
     activated_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", verbose_name=_("activated by")
@@ -50,6 +53,64 @@ class ModelVersion(models.Model):
 
     def __str__(self):
         return f"{self.pk}"
+
+
+class Training(models.Model):
+    """Somebody's wish for another model version, and how far a worker has come with it."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending", _("pending")
+        DONE = "done", _("done")
+        FAILED = "failed", _("failed")
+
+    ATTEMPTS = 3  # a training that kills its worker every time is parked
+
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", verbose_name=_("asked for by")
+    )
+    asked_at = models.DateTimeField(_("asked for"), auto_now_add=True)
+    status = models.CharField(_("status"), max_length=16, choices=Status.choices, default=Status.PENDING)
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    error = models.TextField(_("error"), blank=True)
+    fraction = models.FloatField(default=0)
+    doing = models.CharField(max_length=100, blank=True)
+    finished_at = models.DateTimeField(_("finished"), null=True)
+    version = models.OneToOneField(ModelVersion, models.PROTECT, null=True, related_name="training")
+
+    class Meta:
+        verbose_name = _("training")
+        verbose_name_plural = _("trainings")
+        constraints = [
+            # It takes minutes and a whole processor: whoever asks while one waits, asks for that one.
+            models.UniqueConstraint(fields=["status"], condition=Q(status="pending"), name="one_pending_training"),
+        ]
+
+    def __str__(self):
+        return f"{self.pk}"
+
+
+class Evaluation(models.Model):
+    """A report of `python -m ml evaluate`, as it was loaded: what detectors of one release are worth on known data."""
+
+    name = models.CharField(_("name"), max_length=200)
+    loaded_at = models.DateTimeField(_("loaded"), auto_now_add=True)
+    model_version = models.ForeignKey(
+        ModelVersion,
+        models.CASCADE,
+        null=True,
+        related_name="evaluations",
+        verbose_name=_("model version"),
+        help_text=_("Empty: a report on the detectors of this release, and not on one trained version."),
+    )
+    report = models.JSONField(_("report"))
+
+    class Meta:
+        verbose_name = _("evaluation")
+        verbose_name_plural = _("evaluations")
+        ordering = ["-loaded_at", "-pk"]
+
+    def __str__(self):
+        return self.name
 
 
 class ScoringRun(models.Model):
@@ -108,6 +169,10 @@ class RiskScoreQuerySet(models.QuerySet):
         """The score of every consumer that stands now."""
         return self.filter(standing__isnull=False)
 
+    def registering_nothing(self, days: int):
+        """Meters whose last days, this many or more, are all zero."""
+        return self.filter(zero_days__gte=days)
+
 
 class RiskScore(models.Model):
     """What one run thought of one consumer, and why. Windows end at the last reading, never at today."""
@@ -122,6 +187,15 @@ class RiskScore(models.Model):
     spans = models.JSONField(default=list)  # [{first_day, last_day, code}]: the days that drove the score
     onset_on = models.DateField(_("since"), null=True)
     kwh_missing_per_month = models.FloatField(_("kWh missing per month"), default=0)
+    probability = models.FloatField(_("probability of a find"), null=True)  # None: nothing calibrates it
+    families = models.JSONField(default=list)  # [{family, share}]: the attacks that fit best, the best first
+    benign = models.JSONField(null=True)  # {name, share}: the honest change that fits best
+    missing_kwh = models.FloatField(_("kWh missing since the onset"), default=0)
+    before_kwh = models.FloatField(_("kWh a day before the onset"), null=True)
+    after_kwh = models.FloatField(_("kWh a day since the onset"), null=True)
+    reference_days = models.PositiveIntegerField(_("days of reference"), default=0)
+    notes = models.JSONField(default=list)  # codes of what the score could not rest on, worded by words.py
+    zero_days = models.PositiveIntegerField(_("days without any use, up to the last one"), default=0)
     data_from = models.DateField(_("data from"), null=True)
     data_until = models.DateField(_("data until"), null=True)
 
@@ -132,7 +206,11 @@ class RiskScore(models.Model):
         verbose_name_plural = _("risk scores")
         permissions = [("predict", "Can ask for the score of a curve that is not stored")]
         constraints = [models.UniqueConstraint(fields=["run", "consumer"], name="one_score_per_run_and_consumer")]
-        indexes = [models.Index(fields=["consumer", "-run"], name="scores_of_consumer")]
+        indexes = [
+            models.Index(fields=["consumer", "-run"], name="scores_of_consumer"),
+            # The zero-consumption queue asks for few of many.
+            models.Index(fields=["zero_days"], condition=Q(zero_days__gt=0), name="scores_of_zero_days"),
+        ]
 
 
 class Standing(models.Model):
@@ -141,3 +219,50 @@ class Standing(models.Model):
     consumer = models.OneToOneField(Consumer, models.PROTECT, primary_key=True, related_name="standing")
     score = models.OneToOneField(RiskScore, models.CASCADE, related_name="standing")
     scored_revision = models.PositiveBigIntegerField()
+
+
+class EnergyBalanceQuerySet(models.QuerySet):
+    def visible_to(self, user):
+        if user.sees_everything:
+            return self
+        return self.filter(transformer__feeder__zone__in=Zone.objects.visible_to(user))
+
+    def latest(self):
+        """The newest balance of every transformer."""
+        newer = EnergyBalance.objects.filter(transformer=OuterRef("transformer"), run__gt=OuterRef("run"))
+        return self.filter(~Exists(newer))
+
+
+class EnergyBalance(models.Model):
+    """What a transformer delivered against what its meters reported, as one run saw it."""
+
+    run = models.ForeignKey(ScoringRun, models.CASCADE, related_name="balances")
+    transformer = models.ForeignKey(Transformer, models.PROTECT, related_name="balances", verbose_name=_("transformer"))
+    meters = models.PositiveIntegerField(_("meters"))
+    days = models.PositiveIntegerField(_("days"))  # so many of the last ones are summed below
+    data_until = models.DateField(_("data until"))
+    delivered_kwh = models.FloatField(_("delivered, kWh"))
+    reported_kwh = models.FloatField(_("reported, kWh"))
+    expected_loss_kwh = models.FloatField(_("technical loss expected, kWh"))
+    unexplained_kwh = models.FloatField(_("unexplained, kWh"))
+    quality = models.CharField(_("quality"), max_length=32)  # a code, worded by words.py
+    since = models.DateField(_("since"), null=True)
+    explained_by = models.JSONField(default=list)  # [{consumer, share}]: consumer ids, weightiest first
+    by_day = models.JSONField(default=dict)  # {first_day, delivered, reported, expected_loss}: lists, null for unknown
+
+    objects = EnergyBalanceQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("energy balance")
+        verbose_name_plural = _("energy balances")
+        constraints = [models.UniqueConstraint(fields=["run", "transformer"], name="one_balance_per_run")]
+        indexes = [models.Index(fields=["transformer", "-run"], name="balances_of_transformer")]
+
+    @property
+    def share(self) -> float | None:
+        """Of what was delivered, how much nobody reported and no wire lost."""
+        return self.unexplained_kwh / self.delivered_kwh if self.delivered_kwh > 0 else None
+
+    @property
+    def unexplained_kwh_per_day(self) -> float:
+        return self.unexplained_kwh / self.days if self.days else 0.0

@@ -2,6 +2,7 @@
 
 import logging
 
+import numpy as np
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -99,8 +100,9 @@ def score(run: ScoringRun, consumer_ids: list[int]) -> None:
     ensemble = models_on_disk.load(run.model_version)
     scores: dict[int, RiskScore] = {pk: without_readings(run, pk) for pk in consumer_ids}
     for rows, window in windows.read(consumer_ids):
-        for consumer_id, finding in zip(rows, ensemble.explain(window), strict=True):
-            scores[consumer_id] = risk_score(run, consumer_id, finding)
+        zeros = zero_days(window.kwh)
+        for consumer_id, finding, days in zip(rows, ensemble.explain(window), zeros, strict=True):
+            scores[consumer_id] = risk_score(run, consumer_id, finding, zero_days=int(days))
     stored = RiskScore.objects.bulk_create(scores.values())
     Standing.objects.bulk_create(
         (
@@ -113,7 +115,16 @@ def score(run: ScoringRun, consumer_ids: list[int]) -> None:
     )
 
 
-def risk_score(run: ScoringRun, consumer_id: int, finding: Finding) -> RiskScore:
+def zero_days(kwh: np.ndarray) -> np.ndarray:
+    """(M,) how many of each meter's last days with readings, up to the very last, registered nothing at all."""
+    heard = np.isfinite(kwh).any(2)
+    silent = heard & ~(np.nan_to_num(kwh) > 0).any(2)
+    used = heard & ~silent
+    last_use = np.where(used.any(1), kwh.shape[1] - 1 - used[:, ::-1].argmax(1), -1)
+    return (silent & (np.arange(kwh.shape[1]) > last_use[:, None])).sum(1)
+
+
+def risk_score(run: ScoringRun, consumer_id: int, finding: Finding, zero_days: int = 0) -> RiskScore:
     return RiskScore(
         run=run,
         consumer_id=consumer_id,
@@ -128,6 +139,15 @@ def risk_score(run: ScoringRun, consumer_id: int, finding: Finding) -> RiskScore
         ],
         onset_on=finding.onset_day,
         kwh_missing_per_month=finding.kwh_missing_per_month,
+        probability=finding.probability,
+        families=[{"family": family, "share": share} for family, share in finding.families],
+        benign=finding.benign and {"name": finding.benign[0], "share": finding.benign[1]},
+        missing_kwh=finding.missing_kwh,
+        before_kwh=finding.before_kwh,
+        after_kwh=finding.after_kwh,
+        reference_days=finding.reference_days,
+        notes=finding.notes,
+        zero_days=zero_days,
         data_from=finding.data_from,
         data_until=finding.data_until,
     )

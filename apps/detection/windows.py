@@ -1,19 +1,23 @@
 """From the database to the arrays that ml/ works on."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 import numpy as np
 from django.conf import settings
+from django.db.models import Count
 
-from apps.grid.models import Connection, Consumer, Installation, Supply
+from apps.grid.models import Connection, Consumer, Installation, Supply, Transformer
 from apps.readings import profiles, times
 from ml.window import MeterWindow
 
 # Meters that stopped within the same week share a window; one that stopped long before gets a window of its own, so
 # that every window ends at its meters' last reading and never at today.
 SAME_END_DAYS = 7
+# A transformer's gap is what its meters leave unexplained: with more of them missing there is always one.
+LEAST_SHARE_OF_METERS = 0.95
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,7 @@ def window_of(fitted: list[Fitted]) -> tuple[list[int], MeterWindow]:
         end = (link.last_day - first_day).days + 1
         if end > 0:
             kwh[row_of[link.consumer_id], start:end] = stored.kwh[meter_row[link.meter_id], start:end]
+    sums = sums_of(consumer_ids, first_day, last_day, kwh.shape[2])
     window = MeterWindow(
         meters=numbers(consumer_ids),
         kwh=kwh,
@@ -102,8 +107,59 @@ def window_of(fitted: list[Fitted]) -> tuple[list[int], MeterWindow]:
         contract_active=contract_active(consumer_ids, first_day, kwh.shape[1]),
         timezone=settings.UTILITY_TIME_ZONE,
         utc_offset_minutes=times.utility_offset_minutes(),
+        sums=sums and sums.kwh,
+        sum_row=sums and sums.row_of(consumer_ids),
     )
     return consumer_ids, window
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What the sum meters of T transformers measured, on the days and slots of a window."""
+
+    transformers: list[int]
+    kwh: np.ndarray  # (T, D, S)
+    transformer_of: dict[int, int]  # consumer id → transformer id
+
+    def row_of(self, consumer_ids: list[int]) -> np.ndarray:
+        """(consumers,) row of the sum meter that delivers to each, -1 for none."""
+        row = {transformer_id: row for row, transformer_id in enumerate(self.transformers)}
+        return np.array([row.get(self.transformer_of.get(pk), -1) for pk in consumer_ids], dtype=np.int64)
+
+
+def sums_of(consumer_ids: list[int], first_day: date, last_day: date, slots: int) -> Sums | None:
+    """The sum meters of transformers that feed these consumers and nobody else; None where there is no such one."""
+    transformer_of = dict(
+        Connection.objects.current().filter(consumer__in=consumer_ids).values_list("consumer_id", "transformer_id")
+    )
+    complete = complete_transformers(transformer_of, first_day)
+    metered = Transformer.objects.filter(pk__in=complete, sum_meter__state__isnull=False).order_by("pk")
+    # A sum meter that reports more seldom than the meters cannot be held against their hours.
+    meter_of = {
+        pk: meter_id
+        for pk, meter_id, minutes in metered.values_list("pk", "sum_meter", "sum_meter__state__interval_minutes")
+        if profiles.MINUTES_PER_DAY // slots % minutes == 0
+    }
+    if not meter_of:
+        return None
+    stored = profiles.read_window(list(meter_of.values()), first_day, last_day, slots=slots)
+    return Sums(list(meter_of), stored.kwh, transformer_of)
+
+
+def complete_transformers(transformer_of: dict[int, int], first_day: date) -> list[int]:
+    """Transformers whose consumers are (nearly) all among these.
+
+    Where somebody was moved to or from another transformer since the first day, neither of the two has a true balance.
+    """
+    here = Counter(transformer_of.values())
+    moved = Connection.objects.filter(valid__endswith__gt=first_day, valid__upper_inf=False)
+    torn = set(moved.filter(transformer__in=here).values_list("transformer_id", flat=True))
+    torn |= {
+        transformer_of[pk] for pk in moved.filter(consumer__in=transformer_of).values_list("consumer_id", flat=True)
+    }
+    fed = Connection.objects.current().filter(transformer__in=here).values_list("transformer_id")
+    fed = dict(fed.annotate(Count("pk")))
+    return [pk for pk in here if pk not in torn and here[pk] >= LEAST_SHARE_OF_METERS * fed[pk]]
 
 
 def numbers(consumer_ids: list[int]) -> np.ndarray:

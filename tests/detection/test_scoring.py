@@ -1,10 +1,14 @@
+from datetime import date
+
 import numpy as np
 import pytest
 
 from apps.detection import scoring, training
+from apps.detection.api import risk_of
 from apps.detection.models import RiskScore, ScoringRun, ScoringShard, Standing
 from apps.grid.models import Meter
 from apps.readings.models import LoadProfile, MeterState
+from ml.findings import Finding
 from tests import factories
 from tests.neighbourhood import FIRST_DAY
 
@@ -148,3 +152,29 @@ def test_what_a_former_model_stumbled_over_is_no_longer_shown_as_parked(neighbou
     training.activate(version=factories.ModelVersionFactory(status="candidate", folder="models/test"), by=None)
     assert not ScoringShard.objects.parked().exists()
     assert scoring.score_pending() == 1
+
+
+def test_a_score_keeps_everything_that_a_finding_says(consumer):
+    finding = Finding(
+        *("M-1", 0.9, "high", "gradual_decline", {"booster": 0.9}, [], date(2026, 2, 1), [], 120.0),
+        *(date(2026, 1, 1), date(2026, 3, 1), 0.4, [("reduce", 0.6), ("drift", 0.2)], ("new_tenant", 0.1)),
+        *(112.0, 9.0, 5.0, 28, ["short_reference", "a_code_of_tomorrow"]),
+    )
+    run = factories.ScoringRunFactory()
+    scoring.risk_score(run, consumer.pk, finding, zero_days=3).save()
+    risk = risk_of(RiskScore.objects.get())
+    assert (risk["probability"], risk["missing_kwh"], risk["before_kwh"], risk["after_kwh"]) == (0.4, 112.0, 9.0, 5.0)
+    assert risk["families"][0] == {"family": "reduce", "share": 0.6, "words": "part of the load bypasses the meter"}
+    assert risk["benign_alternative"]["words"] == "new tenant"
+    assert [note["sentence"] for note in risk["notes"]][1] == "a code of tomorrow"
+    assert "28 days" in risk["notes"][0]["sentence"]
+
+
+def test_days_without_any_use_are_counted_back_from_the_last_one():
+    kwh = np.ones((4, 5, 2))
+    kwh[0, 3:] = 0
+    kwh[1] = 0
+    kwh[2, 1:4] = 0
+    kwh[3, 2:] = 0
+    kwh[3, 3] = np.nan
+    assert scoring.zero_days(kwh).tolist() == [2, 5, 0, 2]

@@ -8,9 +8,9 @@ from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from apps.cases.models import Case, CaseEvent
+from apps.detection import words
 from apps.detection.models import Kind, RiskLevel
 from apps.inspections.models import Outcome
 
@@ -32,23 +32,11 @@ def kind_word(value: str) -> str:
     return Kind(value).label if value in Kind.values else NOTHING
 
 
-# Plain words, and what an analyst calls it, for the names that ml/config.yaml gives to the parts of the ensemble.
-# A part that is new shows its own name.
-PARTS = {
-    "rules": (gettext_lazy("clear signs"), gettext_lazy("Rules for the five kinds, against the consumer's own past")),
-    "level_change": (gettext_lazy("change of level"), gettext_lazy("How far the usual day moved up or down")),
-    "isolation_forest": (
-        gettext_lazy("unusual combination"),
-        gettext_lazy("Isolation forest: how rare its changes are among all consumers, taken together"),
-    ),
-}
-
-
 @register.simple_tag
 def part_word(name: str) -> str:
-    if name not in PARTS:
-        return name.replace("_", " ")
-    word, meaning = PARTS[name]
+    if name not in words.PARTS:
+        return words.word(words.PARTS, name)
+    word, meaning = words.PARTS[name]
     return format_html('<span title="{}">{}</span>', meaning, word)
 
 

@@ -1,0 +1,64 @@
+from datetime import date
+
+import numpy as np
+import pytest
+from django.db.backends.postgresql.psycopg_any import DateRange
+
+from apps.detection import windows
+from apps.grid.models import Connection
+from tests import factories, neighbourhood
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def street(north):
+    consumers = neighbourhood.store(north, days=30)
+    neighbourhood.hang_sum_meters()
+    return [consumer.pk for consumer in consumers]
+
+
+def window_of(consumer_ids):
+    ((rows, window),) = windows.read(consumer_ids)
+    assert rows == sorted(consumer_ids)
+    return window
+
+
+def test_sum_meters_stand_beside_the_meters_that_they_deliver_to(street):
+    window = window_of(street)
+    assert window.sums.shape == (2, window.days, 24)
+    np.testing.assert_array_equal(window.sum_row, np.arange(len(street)) % 2)
+    for row in range(2):
+        used = neighbourhood.curves(stopped=False)[row::2, :30].sum(0)
+        np.testing.assert_allclose(window.sums[row][:30], used * 1.04, rtol=1e-5)
+
+
+def test_a_transformer_with_a_consumer_that_is_not_in_the_window_has_no_balance(street):
+    window = window_of(street[2:])
+    assert window.sums is None
+    factories.ConnectionFactory(
+        transformer=Connection.objects.get(consumer=street[0]).transformer, consumer__zone__code="NORTH"
+    )
+    factories.ConnectionFactory(
+        transformer=Connection.objects.get(consumer=street[0]).transformer, consumer__zone__code="NORTH"
+    )
+    assert set(window_of(street).sum_row[::2]) == {-1}
+    assert set(window_of(street).sum_row[1::2]) == {0}
+
+
+def test_somebody_who_was_moved_between_transformers_makes_both_balances_untrue(street):
+    link = Connection.objects.get(consumer=street[0])
+    other = Connection.objects.get(consumer=street[1]).transformer
+    moved_on = date(2026, 1, 20)
+    Connection.objects.filter(pk=link.pk).update(valid=DateRange(None, moved_on))
+    factories.ConnectionFactory(
+        consumer_id=street[0], consumer=link.consumer, transformer=other, valid=DateRange(moved_on, None)
+    )
+    assert window_of(street).sums is None
+
+
+def test_a_sum_meter_that_reports_by_day_is_not_held_against_hours(street):
+    transformer = Connection.objects.get(consumer=street[0]).transformer
+    transformer.sum_meter.state.interval_minutes = 1440
+    transformer.sum_meter.state.save()
+    assert len(window_of(street).sums) == 1
