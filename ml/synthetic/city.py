@@ -13,9 +13,11 @@ from ml.calendar import from_civil_days, slots_ahead
 from ml.synthetic import history
 from ml.synthetic.geography import CITY, Feeder, Point, Transformer, Zone, lay_out
 from ml.synthetic.history import Contract, Inspection, Meter, MeterEvent
-from ml.synthetic.load import HOUSEHOLD, INDUSTRY, SHOP, Climate, make_climate, make_habits, make_loads
-from ml.synthetic.look_alikes import LOOK_ALIKES
+from ml.synthetic.home import Home
+from ml.synthetic.load import HOUSEHOLD, INDUSTRY, SHOP, make_habits, make_loads
+from ml.synthetic.look_alikes import LOOK_ALIKES, change
 from ml.synthetic.theft import FORMULAS, SHARES
+from ml.synthetic.weather import Climate, make_climate
 from ml.window import MeterWindow
 
 TIMEZONE = "Europe/London"
@@ -188,7 +190,7 @@ def _plan(rng: np.random.Generator, consumers: int, days: int) -> history.Plan:
     past_kind = rng.choice(["zero_consumption", "gradual_decline", "neighbourhood_deviation"], len(past))
     for rows, kinds in ((thieves, kind[thieves]), (past, past_kind)):
         change[rows] = [FORMULAS[name][rng.integers(len(FORMULAS[name]))].__name__.lstrip("_") for name in kinds]
-    change[honest] = [LOOK_ALIKES[rng.integers(len(LOOK_ALIKES))].__name__ for _ in honest]
+    change[honest] = rng.choice(sorted(set(LOOK_ALIKES) - {"outage"}), len(honest))
     onset, end = rng.integers(int(0.2 * days), days - 12, consumers), np.full(consumers, days)
     onset[thieves[rng.random(len(thieves)) < 0.05]] = 0  # older than the window: no curve shows these
     onset[past] = rng.integers(0, int(0.75 * days), len(past))
@@ -203,13 +205,18 @@ def _apply(rng, plan: history.Plan, row: int, used, measured, usual, climate: Cl
     during = slice(plan.onset[row], plan.end[row])
     true = used[row, during]
     theft = {formula.__name__.lstrip("_"): formula for formulas in FORMULAS.values() for formula in formulas}
-    honest = {change.__name__: change for change in LOOK_ALIKES}
     if plan.change[row] in theft:
         used[row, during], measured[row, during] = theft[plan.change[row]](true, rng, usual[row])
     else:
-        weather = Climate(climate.celsius[during], climate.sunshine[during], climate.weekend[during])
-        another = used[rng.integers(len(used)), during]
-        used[row, during] = honest[plan.change[row]](true, rng, usual[row], weather, another)
+        home = Home(
+            kwh=true,
+            before=used[row, max(0, plan.onset[row] - 28) : plan.onset[row]],
+            weekday=climate.weekday[during],
+            cold=climate.cold[during],
+            sun=climate.sunshine[during],
+            another=used[rng.integers(len(used)), during],
+        )
+        used[row, during] = change(str(plan.change[row]), home, rng)
         measured[row, during] = used[row, during]
 
 

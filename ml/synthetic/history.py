@@ -106,7 +106,7 @@ def contracts(
         if what == "new_tenant" and signs[row] < 0.7:
             papers.append(Contract(row, number, moved_in[row].item(), (first_day + onset[row]).item()))
             papers.append(Contract(row, f"K{500_001 + 2 * row}", (first_day + onset[row]).item(), None))
-        elif what == "move_out" and signs[row] < 0.85:
+        elif what == "moved_out" and signs[row] < 0.85:
             papers.append(Contract(row, number, moved_in[row].item(), (first_day + onset[row] + late[row]).item()))
         else:
             papers.append(Contract(row, number, moved_in[row].item(), None))
@@ -194,7 +194,7 @@ def inspections(rng: np.random.Generator, plan: Plan, first_day: np.datetime64, 
         if rng.random() < 0.2 or (plan.steals[row] and plan.onset[row] <= day):
             outcome = "no_access"
         elif plan.change[row] and not plan.steals[row] and plan.onset[row] <= day:
-            outcome = "vacant" if plan.change[row] == "move_out" else "legitimate_change"
+            outcome = "vacant" if plan.change[row] == "moved_out" else "legitimate_change"
         else:
             outcome = "nothing_found"
         visits.append(Inspection(int(row), (first_day + day).item(), outcome))

@@ -4,40 +4,12 @@ Everything is random in the way that real curves are: days cluster, levels drift
 was set beside the UK households, so that an honest meter here changes about as much as an honest meter there.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
+
+from ml.synthetic.weather import Climate, autoregressive
 
 HOUSEHOLD, SHOP, INDUSTRY = "household", "shop", "industry"
 DAILY_KWH = {HOUSEHOLD: 9.0, SHOP: 28.0, INDUSTRY: 150.0}
-
-
-@dataclass(frozen=True)
-class Climate:
-    celsius: np.ndarray
-    """(D,) mean of the day."""
-    sunshine: np.ndarray
-    """(D,) 0..1, how much of a clear midsummer day's sun comes through."""
-    weekend: np.ndarray
-    """(D,) bool."""
-
-
-def make_climate(rng: np.random.Generator, first_day: np.datetime64, days: int) -> Climate:
-    calendar = first_day + np.arange(days)
-    of_year = (calendar - calendar.astype("M8[Y]")).astype(int)
-    season = np.cos(2 * np.pi * (of_year - 20) / 365.25)
-    weekend = (calendar.astype(int) + 3) % 7 >= 5
-    celsius = 10 - 7 * season + 2.2 * autoregressive(rng, (days,), 0.8)
-    sunshine = np.clip((0.55 - 0.4 * season) * (0.65 + 0.25 * autoregressive(rng, (days,), 0.4)), 0.03, 1)
-    return Climate(celsius, sunshine, weekend)
-
-
-def autoregressive(rng: np.random.Generator, shape: tuple[int, ...], memory: float) -> np.ndarray:
-    """Noise of unit variance along the last axis, each day keeping `memory` of the day before; float32."""
-    noise = rng.standard_normal(shape, dtype=np.float32)
-    for day in range(1, shape[-1]):
-        noise[..., day] = memory * noise[..., day - 1] + np.sqrt(1 - memory**2) * noise[..., day]
-    return noise
 
 
 def make_habits(rng: np.random.Generator, kinds: np.ndarray, slots: int) -> np.ndarray:

@@ -85,7 +85,7 @@ def test_what_crews_found_agrees_with_the_truth():
 
 def test_moving_out_mostly_ends_the_contract():
     city = generate_city(2, consumers=2000, days=120, interval_minutes=1440)
-    left = city.truth.look_alike == "move_out"
+    left = city.truth.look_alike == "moved_out"
     assert not city.contract_active[left, -1].all()
     assert city.contract_active[~left, -1].all()
 
