@@ -63,22 +63,23 @@ class DayForecaster(nn.Module):
             raise ValueError(f"cell is one of {', '.join(cells)}, not {config.cell}")
         self.memory = cells[config.cell](self.INPUTS, config.units, batch_first=True)
         width = 2 * config.units
-        self.head = nn.Sequential(
-            nn.Linear(config.units + WEEK + 1, width), nn.GELU(), nn.Linear(width, 2 * self.OUTPUTS)
-        )
+        self.of_memory = nn.Linear(config.units, width)
+        self.of_weekday = nn.Embedding(WEEK, width)
+        self.of_peers = nn.Linear(1, width, bias=False)
+        self.head = nn.Linear(width, 2 * self.OUTPUTS)
 
     def remember(self, days: "Days") -> Tensor:
         """(B, L) days in, (B, units) what is left of them."""
         told = [(days.load.sqrt() - 1) * days.seen, days.seen, days.log_level[..., None] * days.whole[..., None]]
-        asked = [days.peers.log()[..., None], one_hot(days.weekday)]
-        return self.memory(torch.cat(told + asked, -1))[0].mean(1)
+        weekday = nn.functional.one_hot(days.weekday, WEEK).float()
+        return self.memory(torch.cat([*told, days.peers.log()[..., None], weekday], -1))[0].mean(1)
 
     def errors(self, memory: Tensor, days: "Days") -> tuple[Tensor, Tensor, Tensor]:
         """Of the (B, T) days: (B, T, 25) signed error of the hours' root load and of the log level, in their usual
         size; that size; and 1 where there is a reading to compare with, else 0."""
-        asked = torch.cat([one_hot(days.weekday), days.peers.log()[..., None]], -1)
-        known = memory[:, None].expand(-1, asked.shape[1], -1)
-        centre, size = self.head(torch.cat([known, asked], -1)).chunk(2, -1)
+        known = self.of_memory(memory)[:, None] + self.of_weekday(days.weekday)
+        known = nn.functional.relu(known + self.of_peers(days.peers.log()[..., None]))
+        centre, size = self.head(known).chunk(2, -1)
         size = nn.functional.softplus(size) + 0.02
         real = torch.cat([days.load.sqrt() - 1, days.log_level[..., None]], -1)
         there = torch.cat([days.seen, days.whole[..., None]], -1)
@@ -238,10 +239,6 @@ class Forecaster:
         detector.centre_, detector.spread_ = arrays.pop("centre"), arrays.pop("spread")
         detector.model_ = with_arrays(DayForecaster(detector.config), arrays)
         return detector
-
-
-def one_hot(weekday: Tensor) -> Tensor:
-    return nn.functional.one_hot(weekday, WEEK).float()
 
 
 def _hours_and_level(values: Tensor, there: Tensor) -> list[tuple[Tensor, Tensor]]:
