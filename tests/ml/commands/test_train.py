@@ -1,0 +1,32 @@
+import pandas as pd
+import pytest
+
+from ml import artifacts
+
+
+def test_a_model_is_learned_and_can_be_loaded(run_json, tmp_path):
+    run_json("generate", "--consumers", 60, "--days", 70, "--out", tmp_path / "city")
+    city = tmp_path / "city"
+    result = run_json(
+        "train", "--readings", city / "readings.parquet", "--grid", city / "grid.csv", "--sums", city / "sums.parquet",
+        "--outcomes", city / "outcomes.csv", "--timezone", "Europe/London", "--model", tmp_path / "model",
+    )  # fmt: skip
+    assert (result["meters"], result["days"], result["interval_minutes"]) == (60, 70, 60)
+    assert artifacts.load(tmp_path / "model")
+
+
+def test_nothing_can_be_learned_from_two_days(run, tmp_path):
+    stamps = pd.date_range("2026-01-01", periods=48, freq="60min")
+    pd.DataFrame({"M1": 1.0, "M2": 2.0}, stamps).to_csv(tmp_path / "short.csv")
+    status, _out, err = run("train", "--readings", tmp_path / "short.csv", "--model", tmp_path / "model")
+    assert status == 1
+    assert "nothing could be learned" in err
+    assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize("arguments", [[], ["train"], ["train", "--readings"], ["score", "--days", "0"], ["dance"]])
+def test_a_wrong_command_line_shows_how_it_goes(run, arguments, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        run(*arguments)
+    assert stopped.value.code == 2
+    assert "usage: python -m ml" in capsys.readouterr().err
