@@ -23,7 +23,7 @@ from ml.synthetic.faults import (
     register_steps,
     technical_loss,
 )
-from ml.synthetic.home import Home
+from ml.synthetic.home import Home, from_some_hour_on
 from ml.synthetic.look_alikes import LOOK_ALIKES, change
 from ml.synthetic.weather import Climate, make_climate
 from ml.window import MeterWindow
@@ -282,11 +282,8 @@ class _Round:
             rng = self.rng(row, draw, zlib.crc32(kind.encode()))
             home = self._home(rng, draw, curve, onset)
             steals = kind in ATTACKS
-            after = (steal if steals else change)(kind, home, rng).astype(np.float32, copy=False)
-            if onset and kind != "outage" and home.slots > 1:
-                until = int(rng.integers(0, home.slots))
-                after = np.concatenate([home.kwh[:1], after[1:]]) if until == home.slots - 1 else after.copy()
-                after[0, :until] = home.kwh[0, :until]
+            after = (steal if steals else change)(kind, home, rng)
+            after = from_some_hour_on(rng, home, after, at_once=onset == 0 or kind == "outage")
             registered = np.concatenate([curve.kwh[:onset], after])
             if not steals:
                 consumed = registered

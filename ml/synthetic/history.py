@@ -5,6 +5,7 @@ from datetime import date, datetime
 
 import numpy as np
 
+from ml.synthetic.attacks import FAMILIES
 from ml.synthetic.load import HOUSEHOLD, INDUSTRY, SHOP
 
 GIVEN = (
@@ -23,15 +24,27 @@ TRADES = {
     INDUSTRY: ("Castings", "Cold Storage", "Joinery", "Machining", "Packaging", "Plastics", "Printing", "Textiles"),
 }
 FINDS = {
-    "bypassed": "bypass",
-    "bypassed_some_days": "bypass",
-    "bypassed_some_hours": "meter_tampering",
-    "one_phase_bypassed": "bypass",
-    "part_of_day_hidden": "meter_tampering",
-    "base_load_hidden": "illegal_connection",
-    "wobbling_down": "meter_fault",
+    **dict.fromkeys(FAMILIES["reduce"], "bypass"),
+    **dict.fromkeys(FAMILIES["intermittent"], "bypass"),
+    **dict.fromkeys(FAMILIES["subtract"], "illegal_connection"),
+    **dict.fromkeys(("heavy_load_past_meter", "heating_bypassed"), "illegal_connection"),
+    **dict.fromkeys(("ramp_down_wavering", "neutral_tampered"), "meter_fault"),
+    **dict.fromkeys(("magnet_some_hours", "hours_on_and_off"), "meter_tampering"),
 }
 """Outcome by formula; every other formula is found as tampering."""
+
+_MAGNETS = ("magnet_some_hours", "random_factor_slotwise", "hours_on_and_off")
+_AT_TERMINALS = (*FAMILIES["reduce"], "neutral_tampered", "phase_bypassed_some_days", "bypassed_in_spells")
+_INSIDE = (*FAMILIES["flat"], *FAMILIES["clip_peaks"], "scaled", "stopped", "meter_swapped", "days_on_and_off")
+SIGNS: dict[str, tuple[tuple[str, ...], float, float]] = {
+    "cover_opened": (_INSIDE, 0.4, 0.02),
+    "terminal_cover_opened": (_AT_TERMINALS, 0.4, 0.012),
+    "magnetic_field": (_MAGNETS, 0.6, 0.006),
+    "reverse_rotation": (("constant_hidden_with_noise", "half_bypassed"), 0.15, 0.002),
+    "clock_set": (("registered_late", "moved_to_the_night"), 0.6, 0.02),
+}
+"""Meter events (44, 40, 42 of the IDIS list, reverse rotation, 4 to 6): the formulas that cause them, how often those
+do, and how often a meter sends one that means nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +60,9 @@ class Plan:
     @property
     def steals(self) -> np.ndarray:
         return self.kind != ""
+
+    def take(self, rows: slice) -> "Plan":
+        return Plan(self.kind[rows], self.change[rows], self.onset[rows], self.end[rows], self.past[rows])
 
 
 @dataclass(frozen=True)
@@ -73,7 +89,8 @@ class MeterEvent:
     at: datetime
     """Aware, UTC."""
     code: str
-    """cover_opened, magnetic_field or power_outage. Honest meters send them too."""
+    """cover_opened, terminal_cover_opened, magnetic_field, reverse_rotation, clock_set or power_outage. Honest meters
+    send them too."""
 
 
 @dataclass(frozen=True)
@@ -122,8 +139,8 @@ def hang_meters(
     replaced = np.flatnonzero(rng.random(rows) < 0.01)
     on = rng.integers(5, days - 5, len(replaced))
     swapped = {int(row): (first_day + day).item() for row, day in zip(replaced, on, strict=True)}
-    meters = [Meter(f"M{100_000 + row}", row, hung[row], swapped.get(row)) for row in range(rows)]
-    meters += [Meter(f"M{100_000 + rows + n}", row, day, None) for n, (row, day) in enumerate(swapped.items())]
+    meters = [Meter(_serial(row), row, hung[row], swapped.get(row)) for row in range(rows)]
+    meters += [Meter(_serial(rows + n), row, day, None) for n, (row, day) in enumerate(swapped.items())]
     kwh = np.concatenate([measured, measured[replaced]])
     for second, (row, day) in enumerate(zip(replaced, on, strict=True)):
         kwh[row, day:] = np.nan
@@ -146,34 +163,52 @@ def gaps(rng: np.random.Generator, shape: tuple[int, int, int]) -> np.ndarray:
 
 
 def power_cuts(
-    rng: np.random.Generator, transformer_of: np.ndarray, first_day: np.datetime64, shape: tuple[int, int, int]
+    rng: np.random.Generator,
+    transformer_of: np.ndarray,
+    first_row: int,
+    first_day: np.datetime64,
+    shape: tuple[int, int, int],
 ) -> tuple[list[MeterEvent], np.ndarray]:
     """A few transformers go dark for one to four hours: (events of their first meters, (M, D, S) bool)."""
     _, days, slots = shape
     dark, events = np.zeros(shape, bool), []
-    for _ in range(max(1, transformer_of[-1] // 10)):
+    for _ in range(rng.poisson((transformer_of[-1] + 1) * days / 1500)):
         below = np.flatnonzero(transformer_of == rng.integers(transformer_of[-1] + 1))
         day, slot = rng.integers(days), rng.integers(slots)
         dark[below, day, slot : slot + max(1, slots * rng.integers(1, 5) // 24)] = True
         at = _moment(first_day, day, slot / slots)
-        events += [MeterEvent(f"M{100_000 + row}", at, "power_outage") for row in below]
+        events += [MeterEvent(_serial(first_row + row), at, "power_outage") for row in below]
     return events, dark
 
 
 def tamper_events(
-    rng: np.random.Generator, steals: np.ndarray, onset: np.ndarray, first_day: np.datetime64, days: int
+    rng: np.random.Generator, plan: Plan, first_row: int, first_day: np.datetime64, days: int
 ) -> list[MeterEvent]:
-    """One thief in four opens a cover at the onset; one honest meter in fifty reports the same some day."""
+    """What meters say about tampers, mostly on the day that they begin, and what they say without one."""
     events = []
-    for code, thieves, others in (("cover_opened", 0.25, 0.02), ("magnetic_field", 0.08, 0.005)):
-        says = rng.random(len(steals)) < np.where(steals, thieves, others)
-        day = np.where(steals, onset, rng.integers(0, days, len(steals)))
-        part = rng.random(len(steals))
+    for code, (causes, often, by_chance) in SIGNS.items():
+        by_theft = np.isin(plan.change, causes) & (plan.steals | plan.past) & (plan.onset > 0)
+        for cause, chance, day in (
+            (by_theft, often, plan.onset),
+            (True, by_chance, rng.integers(0, days, len(by_theft))),
+        ):
+            says = cause & (rng.random(len(by_theft)) < chance)
+            part = rng.random(len(by_theft))
+            events += [
+                MeterEvent(_serial(first_row + row), _moment(first_day, day[row], part[row]), code)
+                for row in np.flatnonzero(says)
+            ]
+    for row in np.flatnonzero(plan.change == "magnet_some_hours"):
+        again = plan.onset[row] + rng.integers(1, 30, int(rng.integers(0, 6)))
         events += [
-            MeterEvent(f"M{100_000 + row}", _moment(first_day, day[row], part[row]), code)
-            for row in np.flatnonzero(says)
+            MeterEvent(_serial(first_row + row), _moment(first_day, day, rng.random()), "magnetic_field")
+            for day in again[again < plan.end[row]]
         ]
     return events
+
+
+def _serial(row: int) -> str:
+    return f"M{100_000 + row}"
 
 
 def _moment(first_day: np.datetime64, day: int, part_of_day: float) -> datetime:

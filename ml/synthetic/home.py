@@ -109,3 +109,12 @@ def wandering(rng: np.random.Generator, days: int, memory: int = 7) -> np.ndarra
 def ramp(days: int, length: float) -> np.ndarray:
     """(days, 1) float32 from near 0 to 1 over `length` days, then 1."""
     return np.clip((np.arange(days, dtype=np.float32) + 1) / max(length, 1), 0, 1)[:, None]
+
+
+def from_some_hour_on(rng: np.random.Generator, home: Home, after: np.ndarray, at_once: bool = False) -> np.ndarray:
+    """(T, S) `after`, but for the first hours of the first day: nobody begins at midnight. `at_once` if it is older."""
+    after = after.astype(np.float32, copy=True)
+    if not at_once:
+        until = rng.integers(0, home.slots)
+        after[0, :until] = home.kwh[0, :until]
+    return after

@@ -63,6 +63,8 @@ WORDS: dict[str, str] = {
     "heating_bypassed": _("the heating past the meter"),
     "stopped": _("the meter stopped"),
     "two_at_once": _("two tampers at once"),
+    "building_site_supplied": _("a building site supplied"),
+    "machines_at_night": _("machines run at night"),
     "vacation": _("vacation"),
     "moved_out": _("moved out"),
     "weekend_trips": _("away at weekends"),
@@ -94,4 +96,4 @@ WORDS: dict[str, str] = {
     "outage": _("power cut"),
     "two_changes": _("several changes in the household"),
 }
-"""Of every attack but the identity, and of every look-alike."""
+"""Of every attack but the identity, of misuse, and of every look-alike."""
