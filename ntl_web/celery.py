@@ -20,6 +20,9 @@ STEPS = [
     "cases.open_pending",  # high and critical scores, up to the visit budget → Case
 ]
 
+# Takes minutes and leads to no next step: it has its own place in the timetable, beside the steps.
+TRAINING = "detection.train_pending"  # a wish for another model → ModelVersion
+
 app = Celery("ntl_web")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
@@ -30,7 +33,7 @@ app.conf.beat_schedule = {
         "schedule": settings.PIPELINE_EVERY_SECONDS,
         "options": {"expires": 0.9 * settings.PIPELINE_EVERY_SECONDS},
     }
-    for step in STEPS
+    for step in [*STEPS, TRAINING]
 }
 
 

@@ -2,7 +2,7 @@
 
 from django.contrib.auth.models import Group, Permission
 
-_everyone = ["cases.view_case", "grid.view_consumer", "detection.view_riskscore"]
+_everyone = ["cases.view_case", "grid.view_consumer", "detection.view_riskscore", "detection.view_energybalance"]
 
 ROLES = {
     "Investigators": [*_everyone, "cases.change_case"],
@@ -15,6 +15,7 @@ ROLES = {
         "readings.add_upload",
         "detection.view_scoringrun",
         "detection.change_scoringrun",
+        "detection.view_modelversion",
         "detection.predict",
     ],
     "Analysts": [
@@ -25,6 +26,7 @@ ROLES = {
         "detection.change_scoringrun",
         "detection.view_modelversion",
         "detection.change_modelversion",
+        "detection.add_training",
         "detection.predict",
     ],
     "Systems": [*_everyone, "readings.view_upload", "readings.add_upload", "detection.predict"],

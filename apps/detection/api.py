@@ -134,8 +134,7 @@ def risk_of(score: RiskScore) -> dict:
         "before_kwh": score.before_kwh,
         "after_kwh": score.after_kwh,
         "families": [{**one, "words": words.word(words.FAMILIES, one["family"])} for one in score.families],
-        "benign_alternative": score.benign
-        and {**score.benign, "words": words.word(words.BENIGN, score.benign["name"])},
+        "benign_alternative": score.benign and {**score.benign, "words": words.word(words.KINDS, score.benign["name"])},
         "reference_days": score.reference_days,
         "notes": [
             {"code": code, "sentence": sentence}

@@ -7,6 +7,7 @@ processes only ever show what was scored.
 from __future__ import annotations
 
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,19 @@ from apps.detection.models import ModelVersion
 
 if TYPE_CHECKING:
     from ml.ensemble import Ensemble
+
+
+# Library → the parts of the ensemble that need it. Without one the site runs, and says what is missing.
+LIBRARIES = {
+    "sklearn": ["isolation_forest"],
+    "torch": ["autoencoder", "lstm"],
+    "lightgbm": ["booster", "balance", "outcomes"],
+}
+
+
+def missing() -> dict[str, list[str]]:
+    """Libraries that are not installed here, with the parts that need them."""
+    return {library: parts for library, parts in LIBRARIES.items() if find_spec(library) is None}
 
 
 def save(version: ModelVersion, ensemble: Ensemble) -> None:

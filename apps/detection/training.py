@@ -1,21 +1,38 @@
 """From stored readings to a model version. A person activates it; only the very first, which replaces nothing, is
-activated by itself."""
+activated by itself.
 
+Training takes minutes, so it is a wish that waits in the database until a worker has the time: a worker that dies over
+it leaves the wish for the next one, and the third that dies parks it.
+"""
+
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable
 from uuid import uuid4
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
+from apps import claims
 from apps.accounts.models import User
 from apps.bell import ring
 from apps.detection import models_on_disk, windows
-from apps.detection.models import ModelVersion
-from apps.grid.models import Installation
+from apps.detection.models import ModelVersion, Training
+from apps.grid.models import Connection, Installation
+from apps.inspections.models import FINDS, Inspection, Outcome
 from ml.window import MeterWindow
+
+log = logging.getLogger(__name__)
 
 LEAST_METERS = 30
 LEAST_DAYS = 28
-MOST_CONSUMERS = 5000
+SECONDS_BETWEEN = 0.5
+STEP = "detection.train_pending"
+
+Status = Training.Status
+Say = Callable[[float, str], None]
 
 
 class TooLittleToLearnFrom(Exception):
@@ -23,52 +40,146 @@ class TooLittleToLearnFrom(Exception):
         super().__init__(f"{meters} meters have {LEAST_DAYS} days of readings or more; training needs {LEAST_METERS}.")
 
 
-def train_first() -> ModelVersion | None:
-    """Train and activate the first model as soon as there is enough to learn from."""
-    if ModelVersion.objects.exists() or len(trainable_consumers()) < LEAST_METERS:
+def ask_for_first() -> Training | None:
+    """Wish for the first model as soon as there is enough to learn from; what failed for good waits for a person."""
+    given_up = Training.objects.filter(status=Status.FAILED, attempts__gte=Training.ATTEMPTS)
+    if ModelVersion.objects.exists() or given_up.exists() or len(trainable_consumers()) < LEAST_METERS:
         return None
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('detection.train_first'))")
-        if ModelVersion.objects.exists():
+    return ask(by=None)
+
+
+@transaction.atomic
+def ask(*, by: User | None) -> Training:
+    """Wish for another model version; whoever asks while one waits, asks for that one."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('detection.ask'))")
+    training = Training.objects.filter(status=Status.PENDING).first() or Training.objects.create(by=by)
+    ring(STEP)
+    return training
+
+
+def train_pending() -> int:
+    """Train what was asked for, unless another worker is at it. Returns how many versions this worker made."""
+    return sum(attempt(training) is not None for training in Training.objects.filter(status=Status.PENDING))
+
+
+def attempt(training: Training) -> ModelVersion | None:
+    """Train once. An error is written down, and the third one parks the wish; too little data is an answer at once."""
+    with claims.claim(training) as claimed:
+        if not claimed:
             return None
-        return activate(version=train(), by=None)
+        if not claims.note_attempt(training):
+            park(training, "The worker was killed while it trained.")
+            return None
+        try:
+            return finish(training, train(said_on(training)))
+        except TooLittleToLearnFrom as error:
+            Training.objects.filter(pk=training.pk).update(
+                status=Status.FAILED, error=str(error), finished_at=timezone.now()
+            )
+        except Exception as error:
+            log.exception("Training %s failed", training.pk)
+            claims.reconnect()
+            park(training, f"{type(error).__name__}: {error}")
+    return None
 
 
-def train() -> ModelVersion:
-    """Fit on the utility's own consumers, without labels; the version waits as a candidate."""
+def park(training: Training, error: str) -> None:
+    """Note what went wrong; out of attempts, the wish waits for a person to ask again."""
+    waiting = Training.objects.filter(pk=training.pk, status=Status.PENDING)
+    waiting.update(error=error[:2000])
+    waiting.filter(attempts__gte=Training.ATTEMPTS).update(status=Status.FAILED, finished_at=timezone.now())
+
+
+@transaction.atomic
+def finish(training: Training, version: ModelVersion) -> ModelVersion | None:
+    """The version becomes a candidate, or active where there never was one. None when another worker was quicker."""
+    waiting = Training.objects.select_for_update().filter(pk=training.pk, status=Status.PENDING)
+    if not waiting.exists():
+        return None
+    is_first = not ModelVersion.objects.exists()
+    version.save()
+    waiting.update(status=Status.DONE, version=version, finished_at=timezone.now(), fraction=1, doing="", error="")
+    return activate(version=version, by=None) if is_first else version
+
+
+def said_on(training: Training) -> Say:
+    """Writes on the wish how far its training has come, twice a second at most."""
+    said_at = 0.0
+
+    def say(fraction: float, doing: str) -> None:
+        nonlocal said_at
+        if time.monotonic() - said_at > SECONDS_BETWEEN:
+            Training.objects.filter(pk=training.pk).update(fraction=fraction, doing=str(doing)[:100])
+            said_at = time.monotonic()
+
+    return say
+
+
+def train(say: Say = lambda fraction, doing: None) -> ModelVersion:
+    """Fit on the utility's own consumers and on what crews found there; the version is not saved yet, its files are."""
     consumer_ids = trainable_consumers()
     if len(consumer_ids) < LEAST_METERS:
         raise TooLittleToLearnFrom(len(consumer_ids))
-    from ml.ensemble import Ensemble  # noqa: PLC0415 scikit-learn takes a second that web processes need not wait
+    from ml.ensemble import Ensemble  # noqa: PLC0415 what learns takes seconds to load, which web processes need not wait
 
+    say(0, "Reading")
     # Windows differ in their ends; the largest group is the population that the model learns as usual.
-    _rows, window = max(windows.read(consumer_ids), key=lambda found: len(found[0]))
-    version = ModelVersion(folder=f"models/{uuid4().hex}", trained_on=described(window))
-    models_on_disk.save(version, Ensemble().fit(window))
-    version.save()
+    rows, window = max(windows.read(consumer_ids), key=lambda found: len(found[0]))
+    outcomes = outcomes_in(window, rows)
+    say(0.05, "Learning")
+    ensemble = Ensemble().fit(window, outcomes=outcomes or None)
+    version = ModelVersion(
+        folder=f"models/{uuid4().hex}",
+        trained_on=described(window, outcomes),
+        held_out=getattr(ensemble, "held_out_", None) or {},
+    )
+    models_on_disk.save(version, ensemble)
     return version
 
 
 def trainable_consumers() -> list[int]:
-    """Consumers with enough days, spread evenly over all of them when there are too many to learn from at once."""
-    found = [
-        consumer_id
-        for consumer_id, first, last in Installation.objects.filter(meter__state__isnull=False)
+    """Consumers with enough days; of too many to learn from at once, whole neighbourhoods spread evenly over all.
+
+    Neighbours are compared, and a transformer's balance needs every one of its meters.
+    """
+    enough = [
+        (consumer_id, zone_id)
+        for consumer_id, zone_id, first, last in Installation.objects.filter(meter__state__isnull=False)
         .order_by("consumer_id")
-        .values_list("consumer_id", "meter__state__first_day", "meter__state__last_day")
+        .values_list("consumer_id", "consumer__zone", "meter__state__first_day", "meter__state__last_day")
         if (last - first).days + 1 >= LEAST_DAYS
     ]
-    distinct = list(dict.fromkeys(found))
-    step = -(-len(distinct) // MOST_CONSUMERS) or 1
-    return distinct[::step]
+    transformer_of = dict(Connection.objects.current().values_list("consumer", "transformer"))
+    neighbourhoods = defaultdict(list)
+    for consumer_id, zone_id in dict.fromkeys(enough):
+        apart = (zone_id, consumer_id // settings.SCORING_SHARD_CONSUMERS)
+        neighbourhoods[transformer_of.get(consumer_id, apart)].append(consumer_id)
+    step = -(-len(dict.fromkeys(enough)) // settings.TRAINING_MOST_CONSUMERS) or 1
+    return [consumer_id for one in list(neighbourhoods.values())[::step] for consumer_id in one]
 
 
-def described(window: MeterWindow) -> dict:
+def outcomes_in(window: MeterWindow, consumer_ids: list[int]) -> dict[str, bool]:
+    """Meter → whether the last crew that reached it within the days of the window found something."""
+    number = dict(zip(consumer_ids, window.meters.tolist(), strict=True))
+    first_day = window.first_day.item()
+    last_day = (window.first_day + window.days - 1).item()
+    visits = Inspection.objects.standing().exclude(outcome=Outcome.NO_ACCESS)
+    within = visits.filter(consumer__in=consumer_ids, inspected_on__range=(first_day, last_day))
+    found = within.order_by("inspected_on", "pk").values_list("consumer_id", "outcome")
+    return {number[consumer_id]: outcome in FINDS for consumer_id, outcome in found}
+
+
+def described(window: MeterWindow, outcomes: dict[str, bool]) -> dict:
+    """What a version learned from, for people."""
     return {
         "meters": len(window),
         "first_day": str(window.first_day),
         "last_day": str(window.first_day + window.days - 1),
         "interval_minutes": window.interval_minutes,
+        "transformers": 0 if window.sums is None else len(window.sums),
+        "visits": len(outcomes),
+        "finds": sum(outcomes.values()),
     }
 
 

@@ -5,8 +5,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from apps.detection import scoring, training
-from apps.detection.models import ModelVersion, ScoringRun, ScoringShard
+from apps.detection import evaluation, models_on_disk, scoring, training, words
+from apps.detection.models import ModelVersion, ScoringRun, ScoringShard, Training
 
 RUNS_SHOWN = 50
 
@@ -36,8 +36,43 @@ def shard_retry(request, pk):
 @permission_required("detection.view_modelversion", raise_exception=True)
 def model_list(request):
     versions = ModelVersion.objects.select_related("activated_by").annotate(run_count=Count("runs"))
-    newest = versions.order_by("-pk")[:RUNS_SHOWN]  # counting drops the order of the model
-    return render(request, "detection/model_list.html", {"versions": newest})
+    context = {
+        "versions": versions.order_by("-pk")[:RUNS_SHOWN],  # counting drops the order of the model
+        "training": Training.objects.select_related("by").last(),
+        "missing": [
+            (library, ", ".join(words.word(words.PARTS, part) for part in parts))
+            for library, parts in models_on_disk.missing().items()
+        ],
+    }
+    return render(request, "detection/model_list.html", context)
+
+
+@require_safe
+@permission_required("detection.view_modelversion", raise_exception=True)
+def model(request, pk):
+    """One version, what it learned from, and how it did beside the active one."""
+    version = get_object_or_404(ModelVersion.objects.select_related("activated_by"), pk=pk)
+    active, figures = evaluation.against_active(version)
+    return render(request, "detection/model.html", {"version": version, "active": active, "figures": figures})
+
+
+@require_POST
+@permission_required("detection.add_training", raise_exception=True)
+def model_train(request):
+    training.ask(by=request.user)
+    messages.success(request, _("A model is trained; it will wait here until somebody activates it."))
+    return redirect("model_list")
+
+
+@require_safe
+@permission_required("detection.view_modelversion", raise_exception=True)
+def model_training(request):
+    """How far the last training has come, asked again while it runs; when it is over the whole page is."""
+    found = Training.objects.select_related("by").last()
+    response = render(request, "detection/_training.html", {"training": found})
+    if request.htmx and (found is None or found.status != Training.Status.PENDING):
+        response["HX-Refresh"] = "true"
+    return response
 
 
 @require_POST

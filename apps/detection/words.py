@@ -3,7 +3,10 @@
 `ml` keeps the names; the wording is ours. A name that is new is shown as it is, without its underscores.
 """
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+
+from ml.synthetic.words import FAMILY_WORDS, WORDS
 
 # Part of the ensemble → plain words, and what an analyst calls it. The names are those of ml/config.yaml.
 PARTS = {
@@ -35,51 +38,18 @@ PARTS = {
     "outcomes": (_("like what crews found before"), _("Gradient boosting, trained on the outcomes of inspections")),
 }
 
-FAMILIES = {
-    "reduce": _("part of the load bypasses the meter"),
-    "reduce_random": _("readings are cut by a changing factor"),
-    "clip_peaks": _("large loads bypass the meter"),
-    "subtract": _("a constant load bypasses the meter"),
-    "window": _("the meter is bypassed at certain hours"),
-    "flat": _("made-up, even readings"),
-    "foreign_profile": _("readings of another meter"),
-    "replay": _("old readings played again"),
-    "tariff_shift": _("consumption is moved to cheap hours"),
-    "on_off": _("the meter is switched off and on"),
-    "intermittent": _("the meter is bypassed on some days"),
-    "drift": _("less is registered little by little"),
-    "heating": _("the heating bypasses the meter"),
-    "zero": _("the meter stopped"),
-    "mixture": _("two ways at once"),
-}
+FAMILIES = FAMILY_WORDS
 
-# Honest changes that look alike; the simulator's own names and those of the frozen protocol.
-BENIGN = {
+# Simulated changes, theft and honest ones; first the names of the frozen protocol that our own simulator has not.
+KINDS = {
     "untouched": _("nothing changed"),
-    "vacation": _("holiday"),
-    "move_out": _("moved out"),
-    "new_solar": _("new solar panels"),
-    "solar": _("new solar panels"),
-    "electric_vehicle": _("new electric car"),
-    "electric_car": _("new electric car"),
-    "heat_pump": _("new heat pump"),
-    "new_tenant": _("new tenant"),
-    "smaller_tenant": _("new tenant who uses less"),
-    "smaller_household": _("smaller household"),
-    "larger_household": _("larger household"),
-    "efficiency": _("saves energy"),
-    "thriftier": _("saves energy"),
     "missing_readings": _("readings are missing"),
-    "outage": _("power outage"),
-    "fewer_appliances": _("fewer appliances"),
-    "weekday_absence": _("away on workdays"),
-    "load_replaced": _("an appliance moved to gas or wood"),
-    "base_load_removed": _("an appliance that always ran is gone"),
-    "time_of_use_shift": _("uses cheaper hours"),
-    "shift_worker": _("works in shifts"),
-    "weekend_trips": _("away at weekends"),
-    "seasonal_decline": _("the season changes"),
-    "away_for_the_season": _("away for the season"),
+    "clip_peaks": _("nothing counted above a limit"),
+    "began_before_scale": _("began before the first reading: part bypassed"),
+    "began_before_phase_bypass": _("began before the first reading: one phase bypassed"),
+    "move_out": _("moved out"),
+    "solar": _("new solar panels"),
+    **WORDS,
 }
 
 NOTES = {
@@ -107,12 +77,9 @@ def word(table: dict, name: str) -> str:
     found = table.get(name)
     if found is None:
         return name.replace("_", " ")
-    return str(found[0] if isinstance(found, tuple) else found)
-
-
-def kind_word(name: str) -> str:
-    """Of a simulated kind, theft or honest."""
-    return word(BENIGN, name)
+    found = found[0] if isinstance(found, tuple) else found
+    # What ml marks for translation is still English; what is lazy already knows its language.
+    return gettext(found) if isinstance(found, str) else str(found)
 
 
 def notes(codes: list[str], reference_days: int) -> list[str]:

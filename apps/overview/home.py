@@ -185,7 +185,11 @@ class HitRate:
 
 def hit_rate(weeks: list[Week]) -> HitRate | None:
     """Of the visits that reached the meter, how many found something; None without visits."""
-    visits, finds = sum(week.visits for week in weeks), sum(week.finds for week in weeks)
+    return wilson(sum(week.finds for week in weeks), sum(week.visits for week in weeks))
+
+
+def wilson(finds: int, visits: int) -> HitRate | None:
+    """The rate of finds with its 95 % Wilson interval; None without visits."""
     if not visits:
         return None
     z, rate = 1.96, finds / visits

@@ -6,6 +6,7 @@ from apps.overview import views
 urlpatterns = [
     path("", views.home, name="home"),
     path("health/", views.health, name="health"),
+    path("analytics/", views.analytics_page, name="analytics"),
     path("map/", views.map_page, name="map"),
     path("map/data/", views.map_data, name="map_data"),
     path("consumers/", views.consumer_search, name="consumer_search"),

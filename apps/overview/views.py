@@ -14,7 +14,7 @@ from apps.cases.filters import chosen_only
 from apps.detection import reasons
 from apps.detection.models import RiskLevel
 from apps.grid.models import Consumer
-from apps.overview import history, places
+from apps.overview import analytics, history, places
 from apps.overview import home as first_screen
 from apps.overview.search import WITHIN_METRES, ConsumerFilter, for_list
 
@@ -101,6 +101,13 @@ def consumer(request, number: str):
         "sparkline": history.sparkline(scores),
     }
     return render(request, "overview/consumer.html", context)
+
+
+@require_safe
+@permission_required("detection.view_modelversion", raise_exception=True)
+def analytics_page(request):
+    source = analytics.chosen(request.GET.get("model", ""), request.GET.get("report", ""))
+    return render(request, "overview/analytics.html", analytics.everything(request.user, source))
 
 
 @require_safe

@@ -20,7 +20,8 @@ DATA = Path(settings.BASE_DIR).parent / "shared" / "data"
 def test_real_households_open_no_more_cases_than_crews_can_visit(settings, tmp_path):
     settings.MEDIA_ROOT = tmp_path
     call_command("import_readings", *sorted(DATA.glob("*/*.parquet")), "--timezone", "UTC", verbosity=0)
-    training.train_first()
+    training.ask_for_first()
+    training.train_pending()
     scoring.score_pending()
     opened = actions.open_pending()
 

@@ -1,7 +1,16 @@
-import pytest
+from datetime import date
 
-from apps.detection import scoring, training
-from apps.detection.models import ModelVersion, Standing
+import pytest
+from django.core.management import CommandError, call_command
+from django.urls import reverse
+
+from apps import claims
+from apps.detection import scoring, training, windows
+from apps.detection.models import ModelVersion, Standing, Training
+from tests import factories
+from tests.threads import meanwhile
+
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
@@ -9,30 +18,119 @@ def media(settings, tmp_path):
     settings.MEDIA_ROOT = tmp_path
 
 
+def first() -> ModelVersion:
+    training.ask_for_first()
+    training.train_pending()
+    return ModelVersion.objects.get()
+
+
 def test_the_first_model_trains_and_activates_itself(neighbourhood):
-    version = training.train_first()
+    version = first()
     assert version.status == ModelVersion.Status.ACTIVE
     assert version.activated_by is None
     assert version.trained_on["meters"] == len(neighbourhood)
+    assert Training.objects.get().version == version
 
 
-def test_a_second_one_waits_for_a_person(neighbourhood):
-    training.train_first()
-    assert training.train_first() is None
-    assert training.train().status == ModelVersion.Status.CANDIDATE
+def test_a_second_one_is_asked_for_by_a_person_and_waits_for_one(neighbourhood, ana):
+    first()
+    assert training.ask_for_first() is None
+    training.ask(by=ana)
+    assert training.train_pending() == 1
+    assert ModelVersion.objects.latest("pk").status == ModelVersion.Status.CANDIDATE
 
 
-def test_nothing_is_trained_on_too_few_meters(db):
-    assert training.train_first() is None
-    with pytest.raises(training.TooLittleToLearnFrom, match="0 meters"):
-        training.train()
+def test_whoever_asks_while_one_waits_asks_for_that_one(ana, sam):
+    assert training.ask(by=ana) == training.ask(by=sam)
+
+
+def test_nothing_is_trained_on_too_few_meters(ana):
+    assert training.ask_for_first() is None
+    wish = training.ask(by=ana)
+    assert training.train_pending() == 0
+    wish.refresh_from_db()
+    assert (wish.status, wish.attempts) == ("failed", 1)
+    assert "0 meters" in wish.error
+
+
+def test_a_training_whose_workers_vanished_three_times_is_parked(ana):
+    wish = training.ask(by=ana)
+    Training.objects.update(attempts=Training.ATTEMPTS)
+    assert training.train_pending() == 0
+    wish.refresh_from_db()
+    assert wish.status == "failed"
+    assert "killed" in wish.error
+
+
+def test_a_training_that_fails_is_tried_three_times(neighbourhood, ana, settings, tmp_path, caplog):
+    (tmp_path / "in_the_way").write_text("a file where a folder should be")
+    settings.MEDIA_ROOT = tmp_path / "in_the_way"
+    training.ask(by=ana)
+    for _ in range(4):
+        training.train_pending()
+    wish = Training.objects.get()
+    assert (wish.status, wish.attempts) == ("failed", 3)
+    assert wish.error
+    assert not ModelVersion.objects.exists()
+
+
+def test_the_command_says_why_there_is_no_model(db):
+    with pytest.raises(CommandError, match="0 meters"):
+        call_command("train")
 
 
 def test_activating_retires_the_other_and_scores_everything_again(neighbourhood, ana):
-    first = training.train_first()
+    old = first()
     scoring.score_pending()
-    second = training.activate(version=training.train(), by=ana)
-    first.refresh_from_db()
-    assert (first.status, second.status, second.activated_by) == ("retired", "active", ana)
+    training.ask(by=ana)
+    training.train_pending()
+    second = training.activate(version=ModelVersion.objects.latest("pk"), by=ana)
+    old.refresh_from_db()
+    assert (old.status, second.status, second.activated_by) == ("retired", "active", ana)
     scoring.score_pending()
     assert set(Standing.objects.values_list("score__run__model_version", flat=True)) == {second.pk}
+
+
+def test_what_crews_found_within_the_window_is_learned_from(neighbourhood):
+    days = {0: ("bypass", 2), 1: ("nothing_found", 2), 2: ("no_access", 2), 3: ("bypass", 1), 4: ("vacant", 3)}
+    for row, (outcome, month) in days.items():
+        factories.InspectionFactory(consumer=neighbourhood[row], outcome=outcome, inspected_on=date(2026, month, 20))
+    factories.InspectionFactory(consumer=neighbourhood[3], outcome="bypass", inspected_on=date(2025, 12, 20))
+    factories.InspectionFactory(consumer=neighbourhood[4], outcome="bypass", inspected_on=date(2026, 2, 20))
+    ((rows, window),) = windows.read([consumer.pk for consumer in neighbourhood])
+    number = [consumer.number for consumer in neighbourhood]
+    found = training.outcomes_in(window, rows)
+    assert found == {number[0]: True, number[1]: False, number[3]: True, number[4]: False}
+    assert training.described(window, found)["finds"] == 2
+
+
+def test_too_many_consumers_are_thinned_out_by_whole_neighbourhoods(neighbourhood, settings):
+    settings.TRAINING_MOST_CONSUMERS = len(neighbourhood) - 1
+    assert training.trainable_consumers() == [consumer.pk for consumer in neighbourhood[::2]]
+
+
+def test_an_analyst_asks_for_a_training_on_the_page_of_models(client, ana, sam):
+    client.force_login(sam)
+    assert client.post(reverse("model_train")).status_code == 403
+    client.force_login(ana)
+    assert client.post(reverse("model_train")).status_code == 302
+    assert Training.objects.get().by == ana
+    assert b"Waiting for a worker" in client.get(reverse("model_list")).content
+
+
+def test_the_page_of_a_candidate_stands_it_beside_the_active_one(client, ana):
+    factories.ModelVersionFactory(held_out={"headline": {"auc": {"value": 0.9, "low": 0.88, "high": 0.92}}})
+    better = {"headline": {"auc": {"value": 0.95, "low": 0.93, "high": 0.97}}}
+    candidate = factories.ModelVersionFactory(status="candidate", held_out=better)
+    client.force_login(ana)
+    text = client.get(reverse("model", args=[candidate.pk])).content.decode()
+    assert "0.95" in text
+    assert "0.90" in text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_training_that_one_worker_holds_no_other_begins():
+    with claims.claim(training.ask(by=None)) as claimed:
+        assert claimed
+        assert meanwhile(training.train_pending).result(timeout=5) == 0
+    assert Training.objects.get().attempts == 0

@@ -73,6 +73,12 @@ def percent(value: float | None) -> str:
     return NOTHING if value in ABSENT else format_html("{}&nbsp;%", number(100 * value))
 
 
+@register.simple_tag
+def per_cent(share: float) -> str:
+    """A share as CSS writes it, whatever the reader's language does to numbers."""
+    return f"{100 * min(max(share, 0), 1):.1f}%"
+
+
 @register.filter
 def ago(value: datetime | date | None) -> str:
     """How long ago, short, with the exact time as title."""

@@ -45,7 +45,8 @@ class Command(BaseCommand):
         # Every step below finds its own work, so a load that was interrupted is finished by the next.
         if not ModelVersion.objects.exists():
             self.say("Training the first model")
-            training.train_first()
+            training.ask_for_first()
+            training.train_pending()
         self.say("Scoring what is pending")
         scoring.score_pending()
         self.say(f"Opened {cases.open_pending()} cases")
