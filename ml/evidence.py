@@ -1,7 +1,7 @@
-"""What a detector looks at about each meter: its own days, what its neighbours did, and what its transformer delivered.
+"""What a detector looks at about each meter: its own days, what its neighbours did, what its transformer delivered.
 
-Detectors work on these arrays alone, so a score depends on the meter, its neighbours and nothing else: neither the order
-of the rows nor the other meters that happen to be scored beside it.
+Detectors work on these arrays alone, so a score depends on the meter, its neighbours and nothing else: neither the
+order of the rows nor the other meters that happen to be scored beside it.
 """
 
 from collections.abc import Iterator
@@ -31,11 +31,13 @@ class Evidence:
     reference: np.ndarray
     """(N, D) bool: the days that count as the meter's honest past, seen or not."""
     peer_level: np.ndarray
-    """(N, D) float32: median over the neighbours of a day's kWh relative to their own reference; 1 without neighbours."""
+    """(N, D) float32: median over the neighbours of a day's kWh relative to their own reference; 1 without any."""
     reported: np.ndarray | None = None
     """(N, D, S) float32 kWh that all meters of the transformer report together, gaps filled, this meter included."""
     measured: np.ndarray | None = None
     """(N, D, S) float32 kWh of the transformer's sum meter; NaN where there is none. None: no transformer has one."""
+    filled: np.ndarray | None = None
+    """(N, D, S) float32: of how many other meters of the transformer the reading in `reported` is only filled in."""
 
     def __len__(self) -> int:
         return len(self.kwh)
@@ -70,6 +72,7 @@ class Evidence:
             peer_level=self.peer_level[rows],
             reported=chosen(self.reported),
             measured=chosen(self.measured),
+            filled=chosen(self.filled),
         )
 
     def until(self, day: int) -> "Evidence":
@@ -85,6 +88,7 @@ class Evidence:
             peer_level=self.peer_level[:, :day],
             reported=cut(self.reported),
             measured=cut(self.measured),
+            filled=cut(self.filled),
         )
 
     def at_interval(self, minutes: int) -> "Evidence":
@@ -107,10 +111,13 @@ class Evidence:
             count = there.sum(2, keepdims=True)
             total = np.where(there, self.kwh, 0).sum(2, keepdims=True) * self.slots / np.maximum(count, 1)
             kwh = np.where(count >= LEAST_COVERAGE * self.slots, total, np.nan).astype(np.float32)
-        return replace(self, kwh=kwh, reported=longer(self.reported), measured=longer(self.measured))
+        filled = self.filled
+        if filled is not None:
+            filled = filled.reshape(*filled.shape[:2], 1440 // minutes, -1).max(3)
+        return replace(self, kwh=kwh, reported=longer(self.reported), measured=longer(self.measured), filled=filled)
 
     def without_sums(self) -> "Evidence":
-        return replace(self, reported=None, measured=None)
+        return replace(self, reported=None, measured=None, filled=None)
 
 
 def reference_length(days: int) -> int:
@@ -167,22 +174,26 @@ class Neighbourhood:
 
     def _sum_up(self) -> None:
         """The (T, D, S) sums of each transformer that has a sum meter: as reported by its meters, and as measured."""
-        self.reported = self.measured = None
+        self.reported = self.measured = self.filled = None
         window = self.window
         if window.sums is None:
             return
         self.measured = to_civil_days(window.sums, self.ahead)
-        self.reported = np.zeros_like(self.measured)
+        self.reported, self.filled = np.zeros_like(self.measured), np.zeros_like(self.measured)
         for start in range(0, len(window), METERS_PER_BLOCK):
             rows = np.arange(start, min(start + METERS_PER_BLOCK, len(window)))
             rows = rows[window.sum_row[rows] >= 0]
-            np.add.at(self.reported, window.sum_row[rows], fill_gaps(to_civil_days(window.kwh[rows], self.ahead)))
+            kwh = to_civil_days(window.kwh[rows], self.ahead)
+            np.add.at(self.reported, window.sum_row[rows], fill_gaps(kwh))
+            np.add.at(self.filled, window.sum_row[rows], ~(kwh >= 0))
 
     def evidence(self, rows: slice | np.ndarray) -> Evidence:
-        reported = measured = None
+        reported = measured = filled = None
         if self.measured is not None:
             row = self.window.sum_row[rows]
             reported = self.reported[row]
+            own = ~(to_civil_days(self.window.kwh[rows], self.ahead) >= 0)
+            filled = np.maximum(self.filled[row] - own, 0)
             measured = np.where((row >= 0)[:, None, None], self.measured[row], np.float32(np.nan))
         return Evidence(
             kwh=self._civil(rows),
@@ -191,6 +202,7 @@ class Neighbourhood:
             peer_level=self.peer_level[rows],
             reported=reported,
             measured=measured,
+            filled=filled,
         )
 
 

@@ -1,6 +1,6 @@
 """The door to the frozen protocol: its curves and cases in, the library's own arrays out.
 
-The protocol's three files are not part of this project. `protocol(folder)` imports them from where they lie.
+The protocol's files are not part of this project. `protocol(folder)` imports them from where they lie.
 """
 
 import importlib
@@ -20,13 +20,13 @@ CLOCKS = {"uk": ("Europe/London", 0), "au": ("Australia/Sydney", 600)}
 
 @cache
 def protocol(folder: str | Path) -> SimpleNamespace:
-    """The modules `protocol`, `grading` and `curve_changes` of that folder. Raises FileNotFoundError without them."""
+    """The modules of that folder by name. Raises FileNotFoundError without them."""
     folder = Path(folder)
     if not (folder / "protocol.py").is_file():
         raise FileNotFoundError(f"no protocol.py in {folder}: name the folder of the frozen protocol")
     sys.path.insert(0, str(folder))
     try:
-        names = ("curve_changes", "protocol", "grading")
+        names = ("curve_changes", "protocol", "grading", "selftest")
         return SimpleNamespace(**{name: importlib.import_module(name) for name in names})
     finally:
         sys.path.remove(str(folder))
@@ -57,4 +57,11 @@ def evidence_of(seen, curves, reference_days: int | None = None) -> Evidence:
         peer_level=seen.peer_level(min(reference_days, days)).astype(np.float32),
         reported=None if seen.sums is None else civil(seen.reported_sums()),
         measured=civil(seen.sums),
+        filled=None if seen.sums is None else civil(_filled(seen)),
     )
+
+
+def _filled(seen) -> np.ndarray:
+    """(cases, days, slots): how many neighbours have no reading there; the case's own row is left out."""
+    missing = np.isnan(seen.everyday)
+    return (missing.sum(0)[None] - missing[seen.member]).astype(np.float32)
