@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from datetime import date
 
+import numpy as np
 from django.conf import settings
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import TruncDate
@@ -15,11 +16,12 @@ from apps.accounts.models import User
 from apps.cases.filters import investigators_of
 from apps.cases.forms import AssignForm, CloseForm, NoteForm
 from apps.cases.models import Case
-from apps.detection import charts, reasons
-from apps.detection.models import RiskScore
+from apps.detection import charts, reasons, words
+from apps.detection.models import EnergyBalance, RiskScore
 from apps.grid.models import Connection, Consumer, Installation, Supply
 from apps.inspections.models import Inspection
 from apps.readings.models import MeterEvent
+from apps.readings.profiles import chart_values
 
 NEIGHBOURS_SHOWN = 12
 EVENTS_SHOWN = 20
@@ -97,7 +99,8 @@ def cases_of(user: User) -> QuerySet[Case]:
     return (
         Case.objects.visible_to(user)
         .select_related(
-            "consumer__zone", "consumer__standing__score", "score__run", "assignee", "inspection", "closed_by"
+            *("consumer__zone", "consumer__standing__score", "score__run"),
+            *("assignee", "inspection", "closed_by"),
         )
         .annotate(
             case_before=Subquery(queue.filter(earlier).order_by("risk", "-pk").values("pk")[:1]),
@@ -117,7 +120,8 @@ def everything_about(case: Case, user: User) -> dict:
         "summary": reasons.summary(case.score),
         "reasons": worded(case.score),
         "newer": newer_score(case),
-        "usual": found.curve and found.curve.usual_days(case.onset_on),
+        "suspicion": suspicion(case.score, found),
+        "balance": balance_at(case.consumer, found, user),
         "currency": settings.CURRENCY,
         "tiles": settings.MAP_TILES_URL,
         "history": case.history.select_related("by").order_by("-at", "-pk"),
@@ -132,6 +136,62 @@ def everything_about(case: Case, user: User) -> dict:
         "close_form": CloseForm(auto_id="close_%s"),
         "note_form": NoteForm(),
     }
+
+
+@dataclass(frozen=True)
+class Suspicion:
+    """What a score says beside its reasons, in words."""
+
+    before_kwh: float | None  # a day
+    after_kwh: float | None
+    missing_kwh: float
+    days: int | None  # since the onset, as far as data goes
+    families: list[tuple[str, float]]
+    benign: tuple[str, float] | None
+    notes: list[str]
+
+
+def suspicion(score: RiskScore, found: Evidence) -> Suspicion:
+    before, after = score.before_kwh, score.after_kwh
+    if before is None and found.curve and (usual := found.curve.usual_days(score.onset_on)):
+        before, after = usual
+    return Suspicion(
+        before_kwh=before,
+        after_kwh=after,
+        missing_kwh=score.missing_kwh,
+        days=(score.data_until - score.onset_on).days + 1 if score.onset_on and score.data_until else None,
+        families=[(words.word(words.FAMILIES, one["family"]), one["share"]) for one in score.families],
+        benign=(words.word(words.KINDS, score.benign["name"]), score.benign["share"]) if score.benign else None,
+        notes=words.notes(score.notes, score.reference_days),
+    )
+
+
+@dataclass(frozen=True)
+class Balance:
+    """The newest energy balance of a transformer, with those who explain it most, as far as the reader may see them."""
+
+    found: EnergyBalance
+    quality: str
+    explained_by: list[tuple[Consumer, float]]  # weightiest first
+
+    @property
+    def explained_share(self) -> float:
+        return sum(share for _consumer, share in self.explained_by)
+
+
+def balance_at(consumer: Consumer, found: Evidence, user: User) -> Balance | None:
+    """Of the transformer that feeds this consumer; None where none was drawn, or for somebody who may see none."""
+    if found.connection is None or not user.has_perm("detection.view_energybalance"):
+        return None
+    of_transformer = EnergyBalance.objects.filter(transformer=found.connection.transformer_id)
+    newest = of_transformer.defer("by_day").order_by("-run").first()
+    return newest and balance_of(newest, [consumer, *found.neighbours])
+
+
+def balance_of(found: EnergyBalance, seen: list[Consumer]) -> Balance:
+    by_id = {consumer.pk: consumer for consumer in seen}
+    explained_by = [(by_id[one["consumer"]], one["share"]) for one in found.explained_by if one["consumer"] in by_id]
+    return Balance(found, words.word(words.QUALITIES, found.quality), explained_by)
 
 
 def worded(score: RiskScore) -> list[dict]:
@@ -173,8 +233,23 @@ def chart(found: Evidence, score: RiskScore | None) -> dict | None:
         "onset": score.onset_on.isoformat() if score and score.onset_on else None,
         "spans": score.spans if score else [],
         "marks": marks,
-        "words": {"median": _("neighbours, median"), "onset": _("change")},
+        **mean_days(found.curve, score and score.onset_on),
+        "words": {
+            "median": _("neighbours, median"),
+            "onset": _("change"),
+            "before": _("before"),
+            "since": _("since"),
+        },
     }
+
+
+def mean_days(curve: charts.Curve, onset: date | None) -> dict:
+    """The mean day before the onset and the one since, by the hours of the clock on the wall."""
+    days = curve.mean_days(onset)
+    if days is None:
+        return {"mean_days": None}
+    before, after = (chart_values(np.round(day, 3)) for day in days)
+    return {"mean_days": {"before": before, "since": after}}
 
 
 def place(consumer: Consumer, found: Evidence) -> dict | None:

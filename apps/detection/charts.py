@@ -13,6 +13,7 @@ from ml.calendar import slots_ahead, to_civil_days
 
 CHART_DAYS = 371
 FEWEST_PEERS = 3
+LEAST_DAYS_BEFORE = 28
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,18 @@ class Curve:
             return None
         before, after = _median(self.daily[np.newaxis, :since])[0], _median(self.daily[np.newaxis, since:])[0]
         return (float(before), float(after)) if np.isfinite(before + after) else None
+
+    def mean_days(self, onset: date | None) -> tuple[np.ndarray, np.ndarray] | None:
+        """(24,) mean kWh of each hour over the days before the onset, and since; None where one is not known.
+
+        At most so many days before as there are since, and four weeks at least: a year of seasons is no usual day.
+        """
+        since = (onset - self.first_day).days if onset else 0
+        if self.hourly is None or not 0 < since < len(self.daily):
+            return None
+        most = max(len(self.daily) - since, LEAST_DAYS_BEFORE)
+        before, after = _mean_of_hours(self.hourly[max(since - most, 0) : since]), _mean_of_hours(self.hourly[since:])
+        return (before, after) if np.isfinite(before).any() and np.isfinite(after).any() else None
 
     def for_page(self) -> dict:
         """As json_script takes it."""
@@ -126,3 +139,9 @@ def _median(kwh: np.ndarray) -> np.ndarray:
     known = np.isfinite(kwh).any(axis=1)
     medians[known] = np.nanmedian(kwh[known], axis=1)
     return medians
+
+
+def _mean_of_hours(hourly: np.ndarray) -> np.ndarray:
+    """(24,) means over (D, 24), NaN for an hour without any reading."""
+    found = np.isfinite(hourly)
+    return np.where(found.any(0), np.nansum(hourly, 0) / np.maximum(found.sum(0), 1), np.nan)

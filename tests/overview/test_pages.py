@@ -48,6 +48,31 @@ def test_a_page_asks_little_and_shows_no_none(client, sam, street, case, name, d
         assert json.loads(response.content)["type"] == "FeatureCollection"
 
 
+@pytest.fixture
+def suspect(street, case):
+    """The case's score as a model of all detectors writes it."""
+    score = case.score
+    score.probability, score.missing_kwh, score.before_kwh, score.after_kwh = 0.62, 112.0, 9.0, 3.5
+    score.families = [{"family": "reduce", "share": 0.6}, {"family": "drift", "share": 0.2}]
+    score.benign = {"name": "new_tenant", "share": 0.1}
+    score.reference_days, score.notes = 28, ["short_reference", "no_balance"]
+    score.save()
+    return score
+
+
+@pytest.mark.parametrize("name", ["case", "consumer"])
+def test_a_suspicion_is_told_with_its_energy_its_doubts_and_what_it_looks_like(client, sam, case, suspect, name):
+    client.force_login(sam)
+    response = client.get(PAGES[name](case))
+    text = " ".join(text_of(response.content.decode()).replace("&nbsp;", " ").split())
+    for words in ["Since 10 Feb 2026", "before 9.0 , since then 3.5 kWh a day", "112 kWh", "34 EUR", "62 %", "28 days"]:
+        assert words in text
+    for words in ["60 %", "Also fits, honestly: new tenant", "No sum meter", "A mean day, before and since"]:
+        assert words in text
+    days = response.context["chart"]["mean_days"]
+    assert days["before"][20] > 2 * days["since"][20]
+
+
 @pytest.mark.parametrize(
     ("name", "says"),
     [

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from apps.cases.models import Case, CaseEvent
 from apps.detection import words
 from apps.detection.models import Kind, RiskLevel
+from apps.grid.models import Zone
 from apps.inspections.models import Outcome
 
 register = template.Library()
@@ -66,6 +67,12 @@ def worth(case: Case) -> str:
         return format_html('<span class="dim" title="{}">{}</span>', hint, NOTHING)
     # The zone may have got its price, or the consumer its zone, after the case was opened.
     return money(case.money_per_month or case.kwh_per_month * float(price))
+
+
+@register.simple_tag
+def worth_of(kwh: float | None, zone: Zone) -> str:
+    """Money that so many kWh cost a consumer of the zone; empty where it has no price."""
+    return money(kwh * float(zone.price_per_kwh)) if kwh and zone.price_per_kwh else ""
 
 
 @register.filter
