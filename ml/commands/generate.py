@@ -1,12 +1,15 @@
-"""Write a made-up city with known theft: readings, grid, sums, truth, meter events and outcomes of visits.
+"""Write a made-up city with known theft: readings.parquet, grid.csv, sums.parquet, truth.csv and events.csv.
 
-The files readings.parquet, grid.csv, sums.parquet and outcomes.csv are what train and score take; truth.csv tells who
-steals, how and since when, events.csv what the meters reported beside readings.
+The first three are what train and score take. truth.csv tells who steals, how, since when and how much; events.csv what
+the meters reported beside readings. The same arguments give the same files.
 """
 
 import argparse
 import csv
-from collections.abc import Iterable, Iterator
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -14,85 +17,112 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from ml.commands.common import add_output_options, bar, positive, print_json, written_at_once
-from ml.synthetic.city import City, generate_city
+from ml.synthetic.city import AS_ORIGINALLY_DESCRIBED, ORDINARY, TIMEZONE, Block, stream_city
+from ml.synthetic.history import _serial
 from ml.tables import InputError
 
+RECIPES = {"ordinary": ORDINARY, "original": AS_ORIGINALLY_DESCRIBED}
 GRID = ("meter", "transformer")
-TRUTH = ("meter", "steals", "kind", "formula", "look_alike", "onset_day")
+TRUTH = ("meter", "steals", "kind", "formula", "look_alike", "onset_day", "missing_kwh")
 EVENTS = ("meter", "at", "code")
-OUTCOMES = ("meter", "outcome", "day")
-ROWS_AT_ONCE = 24 * 31
+CELLS_AT_ONCE = 32 * 1024**2
 COLUMNS_PACKED = 1000
 """With more columns than this a dictionary for each is tried in vain and costs more than it saves."""
 
 
 def add_options(options: argparse.ArgumentParser) -> None:
     options.add_argument("--consumers", type=positive, default=10_000, metavar="N", help="(10000)")
-    options.add_argument("--days", type=positive, default=365, metavar="N", help="(365)")
-    options.add_argument("--interval", type=int, choices=(15, 30, 60, 1440), default=60, help="minutes (60)")
+    options.add_argument("--days", type=positive, default=365, metavar="N", help="60 or more (365)")
+    options.add_argument("--interval", type=int, choices=(15, 30, 60), default=60, help="minutes (60)")
+    options.add_argument("--first-day", default="2025-01-01", metavar="DAY", help="(2025-01-01)")
     options.add_argument("--seed", type=int, default=1, metavar="N", help="the same seed gives the same city (1)")
+    options.add_argument(
+        "--recipe",
+        choices=RECIPES,
+        default="ordinary",
+        help="ordinary: many kinds of theft and of honest changes; original: five kinds of theft and nothing else",
+    )
     options.add_argument("--out", required=True, metavar="DIR", help="folder to write into")
     add_output_options(options)
 
 
 def run(options: argparse.Namespace) -> None:
     folder = Path(options.out)
+    try:
+        first_day = np.datetime64(options.first_day, "D")
+        # Of a generator the arguments are looked at with its first block.
+        blocks = stream_city(
+            options.seed, options.consumers, options.days, options.interval, first_day, RECIPES[options.recipe]
+        )
+        first = next(blocks)
+    except ValueError as error:
+        raise InputError(f"no city can be made: {error}") from error
     folder.mkdir(parents=True, exist_ok=True)
-    with bar("making the city", options.quiet) as progress:
-        progress(0.0, "making the city")
-        try:
-            city = generate_city(options.seed, options.consumers, options.days, options.interval)
-        except ValueError as error:
-            raise InputError(str(error)) from error
-        progress(0.7, "writing readings")
-        window = city.window()
-        write_wide(folder / "readings.parquet", window.meters, window.kwh, city.first_day)
-        progress(0.9, "writing sums")
-        places = np.array([f"T-{number + 1:05d}" for number in range(len(city.transformers))])
-        write_wide(folder / "sums.parquet", places, city.transformer_kwh, city.first_day)
-        _write(folder / "grid.csv", GRID, zip(window.meters, places[window.peer_group], strict=True))
-        _write(folder / "truth.csv", TRUTH, _truth(city))
-        _write(folder / "events.csv", EVENTS, _events(city))
-        _write(folder / "outcomes.csv", OUTCOMES, _outcomes(city))
+    with bar("making the city", options.quiet) as progress, ExitStack() as open_files:
+        spool = open_files.enter_context(tempfile.TemporaryFile(dir=folder))
+        grid, truth, events = (
+            csv.writer(open_files.enter_context(written_at_once(folder / name)), lineterminator="\n")
+            for name in ("grid.csv", "truth.csv", "events.csv")
+        )
+        for table, header in ((grid, GRID), (truth, TRUTH), (events, EVENTS)):
+            table.writerow(header)
+        meters, transformers, sums, thieves = [], [], [], 0
+        for block in chain([first], blocks):
+            block.kwh.tofile(spool)
+            names = _transformers(block)
+            transformers += names
+            sums.append(block.transformer_kwh)
+            meters += [consumer.number for consumer in block.consumers]
+            grid.writerows((one.number, names[one.transformer - block.first_transformer]) for one in block.consumers)
+            truth.writerows(_truth(block))
+            events.writerows(_events(block, len(meters)))
+            thieves += int(block.truth.steals.sum())
+            progress(0.8 * len(meters) / options.consumers, "making the city")
+        spool.flush()
+        kwh = np.memmap(spool, np.float32, "r", shape=(len(meters), options.days, 1440 // options.interval))
+        progress(0.8, "writing readings")
+        write_wide(folder / "readings.parquet", meters, kwh, first_day)
+        write_wide(folder / "sums.parquet", transformers, np.concatenate(sums), first_day)
         progress(1.0, "done")
-    thieves = int(city.truth.steals.sum())
     if options.json:
         print_json(
             {
                 "out": options.out,
-                "meters": len(window),
-                "days": city.days,
-                "interval_minutes": city.interval_minutes,
-                "timezone": city.timezone,
-                "transformers": len(places),
+                "meters": len(meters),
+                "days": options.days,
+                "interval_minutes": options.interval,
+                "timezone": TIMEZONE,
+                "transformers": len(transformers),
                 "thieves": thieves,
                 "seed": options.seed,
             }
         )
     else:
-        print(f"{options.out}: {len(window):,} meters, {city.days} days, {thieves} thieves; --timezone {city.timezone}")
+        print(f"{options.out}: {len(meters):,} meters, {options.days} days, {thieves} thieves; --timezone {TIMEZONE}")
 
 
-def _truth(city: City) -> Iterator[tuple]:
-    truth = city.truth
-    for row, consumer in enumerate(city.consumers):
+def _transformers(block: Block) -> list[str]:
+    first = block.first_transformer + 1
+    return [f"T-{number:05d}" for number in range(first, first + len(block.transformers))]
+
+
+def _truth(block: Block) -> Iterator[tuple]:
+    truth = block.truth
+    for row, consumer in enumerate(block.consumers):
         onset = "" if np.isnat(truth.onset_day[row]) else str(truth.onset_day[row])
-        steals = int(truth.steals[row])
-        yield consumer.number, steals, truth.kind[row], truth.formula[row], truth.look_alike[row], onset
+        changes = int(truth.steals[row]), truth.kind[row], truth.formula[row], truth.look_alike[row]
+        yield consumer.number, *changes, onset, f"{truth.missing_kwh[row]:.1f}"
 
 
-def _events(city: City) -> Iterator[tuple]:
-    owner = {meter.serial: city.consumers[meter.consumer].number for meter in city.meters}
-    for event in city.events:
+def _events(block: Block, rows_so_far: int) -> Iterator[tuple]:
+    """Events carry the serial of the meter, readings the number of the consumer."""
+    first = rows_so_far - len(block.consumers)
+    owner = {_serial(first + row): consumer.number for row, consumer in enumerate(block.consumers)}
+    for event in sorted(block.events, key=lambda event: (event.at, event.meter)):
         yield owner[event.meter], event.at.isoformat(), event.code
 
 
-def _outcomes(city: City) -> Iterator[tuple]:
-    for visit in city.inspections:
-        yield city.consumers[visit.consumer].number, visit.outcome, visit.day.isoformat()
-
-
-def write_wide(path: Path, names: np.ndarray, kwh: np.ndarray, first_day: np.datetime64) -> None:
+def write_wide(path: Path, names: list[str], kwh: np.ndarray, first_day: np.datetime64) -> None:
     """(M, D, S) kWh as Parquet with a row per time and a column per name, some weeks at a time."""
     step = np.timedelta64(1440 // kwh.shape[2], "m")
     flat = kwh.reshape(len(kwh), -1)
@@ -102,16 +132,10 @@ def write_wide(path: Path, names: np.ndarray, kwh: np.ndarray, first_day: np.dat
         temporary, pa.schema(fields), compression="zstd", use_dictionary=len(names) <= COLUMNS_PACKED,
         write_statistics=False,
     ) as file:  # fmt: skip
-        for start in range(0, flat.shape[1], ROWS_AT_ONCE):
-            part = flat[:, start : start + ROWS_AT_ONCE]
+        step_rows = max(24, CELLS_AT_ONCE // len(names))
+        for start in range(0, flat.shape[1], step_rows):
+            part = flat[:, start : start + step_rows]
             stamps = first_day.astype("M8[ms]") + (start + np.arange(part.shape[1])) * step
             arrays = [pa.array(stamps), *(pa.array(row, mask=np.isnan(row)) for row in part)]
             file.write_table(pa.Table.from_arrays(arrays, schema=pa.schema(fields)))
     temporary.replace(path)
-
-
-def _write(path: Path, header: tuple, rows: Iterable[tuple]) -> None:
-    with written_at_once(path) as file:
-        lines = csv.writer(file, lineterminator="\n")
-        lines.writerow(header)
-        lines.writerows(rows)

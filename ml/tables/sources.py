@@ -94,7 +94,7 @@ class ParquetTable:
     def __init__(self, path: Path):
         self.path, self.name = path, path.stem
         try:
-            self.file = parquet.ParquetFile(path, memory_map=True)
+            self.file = parquet.ParquetFile(path)
         except (pa.ArrowException, OSError, ValueError) as error:
             raise InputError(f"{path}: not a readable Parquet file ({_short(error)}). Write it again.") from error
         schema = self.file.schema_arrow

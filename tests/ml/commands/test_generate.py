@@ -1,6 +1,8 @@
+import numpy as np
 import pandas as pd
 import pytest
 
+from ml.synthetic.city import stream_city
 from ml.tables import read_readings
 
 
@@ -26,6 +28,17 @@ def test_the_truth_names_each_meter_once(folder):
     assert truth["meter"].is_unique
     assert len(truth) == 80
     assert truth.loc[truth["steals"] == 1, ["kind", "formula", "onset_day"]].notna().all(axis=None)
+
+
+def test_events_name_the_meters_of_the_readings(folder):
+    events, truth = pd.read_csv(folder / "events.csv"), pd.read_csv(folder / "truth.csv")
+    assert len(events)
+    assert set(events["meter"]) <= set(truth["meter"])
+
+
+def test_readings_are_those_of_the_streamed_city(folder):
+    (block,) = stream_city(3, 80, 61)
+    np.testing.assert_array_equal(read_readings([folder / "readings.parquet"]).windows[0].kwh, block.kwh)
 
 
 def test_the_same_seed_gives_the_same_files(folder, run_json, tmp_path):

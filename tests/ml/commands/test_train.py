@@ -7,10 +7,12 @@ from ml import artifacts
 def test_a_model_is_learned_and_can_be_loaded(run_json, tmp_path):
     run_json("generate", "--consumers", 60, "--days", 70, "--out", tmp_path / "city")
     city = tmp_path / "city"
+    (tmp_path / "outcomes.csv").write_text("meter,outcome,day\nC-000001,bypass,2025-02-03\nC-000002,no_access,\n")
     result = run_json(
         "train", "--readings", city / "readings.parquet", "--grid", city / "grid.csv", "--sums", city / "sums.parquet",
-        "--outcomes", city / "outcomes.csv", "--timezone", "Europe/London", "--model", tmp_path / "model",
+        "--outcomes", tmp_path / "outcomes.csv", "--timezone", "Europe/London", "--model", tmp_path / "model",
     )  # fmt: skip
+    assert result["outcomes"] == 1
     assert (result["meters"], result["days"], result["interval_minutes"]) == (60, 70, 60)
     assert artifacts.load(tmp_path / "model")
 
