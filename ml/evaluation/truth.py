@@ -1,7 +1,7 @@
 """What graded cases really were, and what each of them weighs in a population."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Self
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy as np
 UNTOUCHED = "untouched"
 IDENTITY = "identity"
 BEGAN_BEFORE = "began_before"
-"""Kinds that begin so are theft from the first day on: shown beside the others, not counted in the headline."""
+"""Theft from the first day on, and the beginning of such kinds' names: shown, but not counted in the headline."""
 PREVALENCE = 0.05
 """Declared share of thieves among all meters."""
 LOOK_ALIKE_SHARE = 0.15
@@ -41,7 +41,9 @@ class Truth:
     @classmethod
     def of(cls, cases) -> Self:
         """Of anything with these arrays, `ml.synthetic.cases.Cases` for one, without what a detector saw."""
-        return cls(*(np.asarray(getattr(cases, field.name)) for field in fields(cls)))
+        truth = cls(*(np.asarray(getattr(cases, field.name)) for field in fields(cls)))
+        older = truth.theft & (truth.onset <= 0) & truth.counted
+        return replace(truth, kind=np.where(older, BEGAN_BEFORE, truth.kind)) if older.any() else truth
 
     @classmethod
     def concatenate(cls, truths: Sequence[Self]) -> Self:
