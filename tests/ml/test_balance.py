@@ -1,0 +1,146 @@
+"""The balance of one street: everybody honest, then one of them not."""
+
+import numpy as np
+import pytest
+
+from ml.balance import balance_features, names, quality, reasons, trusted
+from ml.evidence import Evidence, reference_mask
+from tests.ml.conftest import SUSPECT, make_street
+
+ONSET = 50
+
+
+def street_evidence(reported, consumed, *, loss=0.04, lag=0, foreign=0.0) -> Evidence:
+    """Every meter of one transformer, (M, D, S) kWh as reported and as really used."""
+    meters, days, slots = reported.shape
+    rng = np.random.default_rng(1)
+    used = consumed.sum(0) + foreign
+    measured = used * (1 + loss) + 0.005 * used.mean() * rng.standard_normal(used.shape)
+    measured = np.roll(measured.ravel(), lag).reshape(used.shape)
+    read = ~np.isnan(reported)
+    shape = (meters, days, slots)
+    return Evidence(
+        kwh=reported.astype(np.float32),
+        first_day=np.datetime64("2026-01-05"),
+        reference=reference_mask(np.ones((meters, days), bool)),
+        peer_level=np.ones((meters, days), np.float32),
+        reported=np.broadcast_to(np.nan_to_num(reported).sum(0), shape).astype(np.float32),
+        measured=np.broadcast_to(measured, shape).astype(np.float32),
+        filled=((~read).sum(0) - ~read).astype(np.float32),
+    )
+
+
+def column(features, name):
+    return features[:, names().index(name)]
+
+
+@pytest.fixture(params=[15, 30, 60])
+def homes(request):
+    return make_street(homes=20, days=98, slots=1440 // request.param)
+
+
+def stolen(homes, factor=0.6, onset=ONSET):
+    reported = homes.copy()
+    reported[SUSPECT, onset:] *= factor
+    return reported
+
+
+def test_the_thief_is_the_one_whose_habits_the_gap_follows(homes):
+    z = column(balance_features(street_evidence(stolen(homes), homes)), "scaled_z")
+    assert z.argmax() == SUSPECT
+    assert z[SUSPECT] > 3 * np.delete(z, SUSPECT).max()
+
+
+def test_the_factor_is_what_is_missing_for_each_reported_kwh(homes):
+    features = balance_features(street_evidence(stolen(homes, 0.5), homes))
+    assert column(features, "scaled_factor")[SUSPECT] == pytest.approx(1.0, abs=0.15)
+    assert column(features, "scaled_days")[SUSPECT] == pytest.approx(98 - ONSET, abs=3)
+
+
+def test_theft_that_began_before_the_window_shows_in_the_reference(homes):
+    factor = column(balance_features(street_evidence(stolen(homes, 0.667, onset=0), homes)), "scaled_reference_factor")
+    assert factor[SUSPECT] == pytest.approx(0.5, abs=0.1)
+    assert np.abs(np.delete(factor, SUSPECT)).max() < 0.2
+
+
+def test_a_home_that_really_uses_less_leaves_no_gap(homes):
+    saved = stolen(homes, 0.5)
+    features = balance_features(street_evidence(saved, saved))
+    assert abs(column(features, "gap_28")[SUSPECT]) < 0.1
+    assert column(features, "missing_28")[SUSPECT] > 0.4
+
+
+def test_a_clock_that_is_late_is_put_right(homes):
+    slots = homes.shape[2]
+    late = balance_features(street_evidence(stolen(homes), homes, lag=slots // 24))
+    right = balance_features(street_evidence(stolen(homes), homes))
+    assert set(column(late, "lag_minutes")) == {60}
+    assert column(late, "scaled_factor")[SUSPECT] == pytest.approx(column(right, "scaled_factor")[SUSPECT], abs=0.1)
+
+
+def test_daily_readings_are_enough_for_a_step_of_the_gap():
+    homes = make_street(homes=20, days=98).sum(2, keepdims=True)
+    features = balance_features(street_evidence(stolen(homes), homes))
+    assert column(features, "own_gap_ratio")[SUSPECT] > 0.5
+
+
+@pytest.mark.parametrize("days", [28, 60, 400])
+def test_short_and_long_windows_are_welcome(days):
+    homes = make_street(homes=8, days=days)
+    features = balance_features(street_evidence(homes, homes))
+    assert features.dtype == np.float32
+    assert features.shape == (8, len(names()))
+    assert np.isfinite(column(features, "scaled_z")).all()
+
+
+def test_slots_with_a_made_up_neighbour_are_left_out():
+    homes = make_street(homes=20, days=98)
+    reported = stolen(homes)
+    reported[3, 60:70] = np.nan
+    with_gaps = balance_features(street_evidence(reported, homes))
+    assert column(with_gaps, "scaled_z")[SUSPECT] > 3 * np.delete(column(with_gaps, "scaled_z"), SUSPECT).max()
+
+
+def test_a_row_without_a_sum_meter_has_no_figures():
+    homes = make_street(homes=20, days=98)
+    evidence = street_evidence(homes, homes)
+    evidence.measured[4] = np.nan
+    features = balance_features(evidence)
+    assert np.isnan(features[4]).all()
+    assert reasons(features)[4] == "no_sum_meter"
+    assert not trusted(features)[4]
+    assert quality(features)[4] == 0
+    assert trusted(np.delete(features, 4, 0)).all()
+
+
+def test_without_any_sum_meter_every_row_is_blank():
+    homes = make_street(homes=6, days=40)
+    features = balance_features(street_evidence(homes, homes).without_sums())
+    assert np.isnan(features).all()
+
+
+def test_a_row_does_not_depend_on_the_rows_beside_it():
+    homes = make_street(homes=20, days=98)
+    evidence = street_evidence(stolen(homes), homes)
+    alone = balance_features(evidence.take(np.array([SUSPECT])))
+    np.testing.assert_allclose(balance_features(evidence)[[SUSPECT]], alone, rtol=1e-3, atol=1e-3)
+
+
+def test_records_that_miss_half_of_the_homes_are_refused():
+    homes = make_street(homes=20, days=98)
+    evidence = street_evidence(homes, homes, foreign=homes.sum(0))
+    assert set(reasons(balance_features(evidence))) == {"mapping_wrong"}
+
+
+def test_a_sum_meter_of_another_street_is_refused():
+    homes = make_street(homes=20, days=98)
+    evidence = street_evidence(homes, np.roll(homes, 9, 2))
+    assert not trusted(balance_features(evidence)).any()
+
+
+def test_readings_of_zero_throughout_do_no_harm():
+    homes = make_street(homes=6, days=60)
+    homes[2] = 0
+    assert balance_features(street_evidence(homes, homes)).shape == (6, len(names()))
+    dead = np.zeros_like(homes)
+    assert not trusted(balance_features(street_evidence(dead, dead))).any()
