@@ -27,9 +27,10 @@ def finest(counts: np.ndarray) -> np.ndarray:
 
 
 def _commonest_distance(marks: np.ndarray) -> int:
-    if len(marks) < 2:
+    apart = np.diff(marks, append=marks[:1] + MARKS) * FINEST
+    # Two marks an hour apart are one reading a day, whose midnight moved with the clocks.
+    if len(marks) < 2 or (len(marks) == 2 and apart.min() <= 60):
         return 1440
-    apart = np.diff(marks, append=marks[0] + MARKS) * FINEST
     values, times = np.unique(apart, return_counts=True)
     minutes = int(values[times.argmax()])
     return max(whole for whole in WHOLE if whole <= minutes)

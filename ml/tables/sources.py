@@ -64,10 +64,12 @@ class InMemory:
 
     @classmethod
     def of_frame(cls, frame, name: str) -> "InMemory":
-        """Of a pandas frame or series; an index with a name or of times becomes columns."""
+        """Of a pandas frame or series; an index becomes columns unless it merely counts the rows."""
         if frame.ndim == 1:
             frame = frame.to_frame("kwh" if frame.name is None else frame.name)
-        if frame.index.names != [None] or frame.index.dtype.kind == "M":
+        if hasattr(frame.index, "to_timestamp"):
+            frame = frame.set_axis(frame.index.to_timestamp())
+        if frame.index.names != [None] or frame.index.dtype.kind not in "iu":
             frame = frame.reset_index()
         arrays = [_arrow_of(frame.iloc[:, place]) for place in range(frame.shape[1])]
         return cls(pa.Table.from_arrays(arrays, names=[str(name) for name in frame.columns]), name)

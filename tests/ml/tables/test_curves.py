@@ -96,6 +96,26 @@ def test_frames_are_read_like_files(given):
     np.testing.assert_allclose(read_readings([given]).windows[0].kwh, curves(make_frame()), atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    "index",
+    [lambda stamps: stamps.astype(str), lambda stamps: stamps.to_period("h"), lambda stamps: stamps.to_pydatetime()],
+)
+def test_the_index_of_a_frame_may_hold_times_of_any_kind(index):
+    frame = make_frame()
+    np.testing.assert_allclose(read_readings([frame.set_axis(index(frame.index))]).windows[0].kwh, curves(frame), 1e-6)
+
+
+def test_a_frame_may_have_a_row_per_meter():
+    (window,) = read_readings([make_frame(days=40).resample("D").sum().T]).windows
+    assert window.kwh.shape == (3, 40, 1)
+
+
+def test_daily_readings_of_civil_midnights_stay_daily_through_the_summer():
+    stamps = pd.date_range("2026-03-01", periods=60, tz="Europe/Paris")
+    (window,) = read_readings([pd.DataFrame({"M": np.arange(60.0)}, stamps)], timezone="Europe/Paris").windows
+    np.testing.assert_array_equal(window.kwh[0, :, 0], np.arange(60))
+
+
 @pytest.mark.parametrize("minutes", [15, 30, 60, 1440])
 def test_the_interval_is_found_though_half_of_the_readings_are_missing(minutes):
     frame = make_frame(days=40, minutes=minutes)
