@@ -75,6 +75,8 @@ def street(north, case):
     case.score.onset_on = case.onset_on = date(2026, 2, 10)
     case.score.save()
     case.save()
+    explained_by = [{"consumer": case.consumer.pk, "share": 0.6}, {"consumer": others[0].pk, "share": 0.22}]
+    factories.EnergyBalanceFactory(run=case.score.run, transformer=transformer, explained_by=explained_by)
     factories.SupplyFactory(consumer=case.consumer)
     factories.InspectionFactory(consumer=case.consumer, outcome="nothing_found")
     meter = case.consumer.installations.get().meter

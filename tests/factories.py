@@ -10,7 +10,7 @@ from django.db.backends.postgresql.psycopg_any import DateRange
 
 from apps.accounts.models import User
 from apps.cases.models import Case
-from apps.detection.models import ModelVersion, RiskScore, ScoringRun, Standing
+from apps.detection.models import EnergyBalance, ModelVersion, RiskScore, ScoringRun, Standing
 from apps.grid.models import (
     Connection,
     Consumer,
@@ -188,6 +188,26 @@ class RiskScoreFactory(factory.django.DjangoModelFactory):
     def stands(self, create, extracted, **kwargs):
         if extracted is not False:
             Standing.objects.update_or_create(consumer=self.consumer, defaults={"score": self, "scored_revision": 1})
+
+
+class EnergyBalanceFactory(factory.django.DjangoModelFactory):
+    """28 days of 100 kWh, of which 10 are lost and nobody knows where."""
+
+    class Meta:
+        model = EnergyBalance
+
+    run = factory.SubFactory(ScoringRunFactory)
+    transformer = factory.SubFactory(TransformerFactory)
+    meters = 12
+    days = 28
+    data_until = date(2026, 3, 1)
+    delivered_kwh = 2800.0
+    reported_kwh = 2408.0
+    expected_loss_kwh = 112.0
+    unexplained_kwh = 280.0
+    quality = "good"
+    since = date(2026, 2, 10)
+    by_day = {"first_day": "2026-02-28", "delivered": [100, 100], "reported": [86, None], "expected_loss": [4, None]}
 
 
 class CaseFactory(factory.django.DjangoModelFactory):

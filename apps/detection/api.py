@@ -5,15 +5,15 @@ from django.conf import settings
 from django.shortcuts import get_object_or_404
 from django.urls import path
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import extend_schema
-from rest_framework import serializers, status
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import generics, serializers, status
 from rest_framework.exceptions import APIException
 from rest_framework.permissions import BasePermission
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.detection import curves, reasons, words
-from apps.detection.models import Kind, ModelVersion, RiskLevel, RiskScore
+from apps.detection.models import EnergyBalance, Kind, ModelVersion, RiskLevel, RiskScore
 from apps.grid import converters  # noqa: F401 makes <number:...> known
 from apps.grid.models import Consumer
 
@@ -165,6 +165,63 @@ class ConsumerRisk(APIView):
         return Response(RiskProfileSerializer(profile).data)
 
 
+class MaySeeBalances(BasePermission):
+    def has_permission(self, request, view):
+        return request.user.has_perm("detection.view_energybalance")
+
+
+class ExplainedSerializer(serializers.Serializer):
+    consumer_id = serializers.CharField()
+    share = serializers.FloatField(help_text="Of the unexplained energy, 0 to 1.")
+
+
+class BalanceSerializer(serializers.ModelSerializer):
+    transformer = serializers.CharField(source="transformer.code")
+    zone = serializers.CharField(source="transformer.feeder.zone.code")
+    unexplained_share = serializers.FloatField(
+        source="share", allow_null=True, help_text="Of what was delivered; null where nothing was."
+    )
+    reliable = serializers.BooleanField(source="is_reliable", help_text="Whether it takes part in scores.")
+    explained_by = serializers.SerializerMethodField(help_text="Whose missing energy moves with the gap, best first.")
+
+    class Meta:
+        model = EnergyBalance
+        fields = [
+            *("transformer", "zone", "meters", "days", "data_until", "delivered_kwh", "reported_kwh"),
+            *("expected_loss_kwh", "unexplained_kwh", "unexplained_share", "since", "reliable", "quality"),
+            "explained_by",
+        ]
+
+    @extend_schema_field(ExplainedSerializer(many=True))
+    def get_explained_by(self, balance: EnergyBalance) -> list[dict]:
+        numbers = self.context["numbers"]
+        return [
+            {"consumer_id": numbers[one["consumer"]], "share": one["share"]}
+            for one in balance.explained_by
+            if one["consumer"] in numbers
+        ]
+
+
+@extend_schema(tags=["balances"])
+class BalanceList(generics.ListAPIView):
+    """The newest energy balance of every transformer that has a sum meter: sums over its last days."""
+
+    permission_classes = [MaySeeBalances]
+    serializer_class = BalanceSerializer
+
+    def get_queryset(self):
+        if getattr(self, "swagger_fake_view", False):  # the API's description is made without anybody asking
+            return EnergyBalance.objects.none()
+        visible = EnergyBalance.objects.visible_to(self.request.user).latest().defer("by_day")
+        return visible.select_related("transformer__feeder__zone").order_by("-unexplained_kwh", "pk")
+
+    def get_serializer(self, balances, *args, **kwargs):
+        named = {one["consumer"] for balance in balances for one in balance.explained_by}
+        seen = Consumer.objects.visible_to(self.request.user).filter(pk__in=named)
+        kwargs["context"] = self.get_serializer_context() | {"numbers": dict(seen.values_list("pk", "number"))}
+        return self.get_serializer_class()(balances, *args, **kwargs)
+
+
 class Predict(APIView):
     """The score of a curve that is not stored. It is compared with its own past only: nobody knows its neighbours."""
 
@@ -193,5 +250,6 @@ class Predict(APIView):
 
 api_urls = [
     path("consumers/<number:number>", ConsumerRisk.as_view(), name="api-consumer"),
+    path("balances", BalanceList.as_view(), name="api-balances"),
     path("predict", Predict.as_view(), name="api-predict"),
 ]

@@ -232,9 +232,14 @@ class EnergyBalanceQuerySet(models.QuerySet):
         newer = EnergyBalance.objects.filter(transformer=OuterRef("transformer"), run__gt=OuterRef("run"))
         return self.filter(~Exists(newer))
 
+    def reliable(self):
+        return self.filter(quality__in=EnergyBalance.RELIABLE)
+
 
 class EnergyBalance(models.Model):
     """What a transformer delivered against what its meters reported, as one run saw it."""
+
+    RELIABLE = ("", "good", "clock_put_right")
 
     run = models.ForeignKey(ScoringRun, models.CASCADE, related_name="balances")
     transformer = models.ForeignKey(Transformer, models.PROTECT, related_name="balances", verbose_name=_("transformer"))
@@ -245,7 +250,7 @@ class EnergyBalance(models.Model):
     reported_kwh = models.FloatField(_("reported, kWh"))
     expected_loss_kwh = models.FloatField(_("technical loss expected, kWh"))
     unexplained_kwh = models.FloatField(_("unexplained, kWh"))
-    quality = models.CharField(_("quality"), max_length=32)  # a code, worded by words.py
+    quality = models.CharField(_("quality"), max_length=32, blank=True)  # a code, worded by words.py
     since = models.DateField(_("since"), null=True)
     explained_by = models.JSONField(default=list)  # [{consumer, share}]: consumer ids, weightiest first
     by_day = models.JSONField(default=dict)  # {first_day, delivered, reported, expected_loss}: lists, null for unknown
@@ -262,6 +267,10 @@ class EnergyBalance(models.Model):
     def share(self) -> float | None:
         """Of what was delivered, how much nobody reported and no wire lost."""
         return self.unexplained_kwh / self.delivered_kwh if self.delivered_kwh > 0 else None
+
+    @property
+    def is_reliable(self) -> bool:
+        return self.quality in self.RELIABLE
 
     @property
     def unexplained_kwh_per_day(self) -> float:

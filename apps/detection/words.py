@@ -62,13 +62,16 @@ NOTES = {
     "zero_queue": _("Registers nothing: whether a contract runs decides, and not the curve."),
 }
 
+# Why a balance is not to be trusted: the reasons of the gate in ml/balance.
 QUALITIES = {
+    "": _("reliable"),
     "good": _("reliable"),
-    "clock_lag": _("reliable, the sum meter's clock was put right"),
-    "foreign_meters": _("not reliable: meters seem to be recorded at the wrong transformer"),
-    "noisy": _("not reliable: sum meter and meters hardly agree"),
+    "clock_put_right": _("reliable, with the sum meter's clock put right"),
+    "clock_lag": _("not reliable: the sum meter does not follow its meters"),
+    "mapping_wrong": _("not reliable: meters seem to be recorded at the wrong transformer"),
+    "too_noisy": _("not reliable: sum meter and meters hardly agree"),
     "too_few_days": _("not reliable: too few days"),
-    "refused": _("not reliable"),
+    "no_sum_meter": _("no readings of the sum meter"),
 }
 
 

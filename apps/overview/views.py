@@ -13,12 +13,13 @@ from apps.cases import casefile
 from apps.cases.filters import chosen_only
 from apps.detection import reasons
 from apps.detection.models import RiskLevel
-from apps.grid.models import Consumer
-from apps.overview import analytics, history, places
+from apps.grid.models import Consumer, Transformer, Zone
+from apps.overview import analytics, balances, history, places
 from apps.overview import home as first_screen
 from apps.overview.search import WITHIN_METRES, ConsumerFilter, for_list
 
 CONSUMERS_ON_A_PAGE = 40
+BALANCES_ON_A_PAGE = 40
 
 may_see_cases = permission_required("cases.view_case", raise_exception=True)
 may_see_consumers = permission_required("grid.view_consumer", raise_exception=True)
@@ -111,6 +112,36 @@ def consumer(request, number: str):
 def analytics_page(request):
     source = analytics.chosen(request.GET.get("model", ""), request.GET.get("report", ""))
     return render(request, "overview/analytics.html", analytics.everything(request.user, source))
+
+
+@require_safe
+@permission_required("detection.view_energybalance", raise_exception=True)
+@vary_on_headers("HX-Request")  # a browser that goes back must not show the fragment as the page
+def balance_list(request):
+    """Transformers by the energy that they lose a day and that nothing explains."""
+    chosen = balances.BalanceFilter(request.GET, queryset=balances.for_list(request.user), request=request)
+    page = Paginator(chosen.qs, BALANCES_ON_A_PAGE).get_page(request.GET.get("page"))
+    context = {
+        "filter": chosen,
+        "page": page,
+        "rows": balances.rows(request.user, page),
+        "narrowed": any(value for key, value in request.GET.items() if key != "page"),
+    }
+    if not request.htmx:
+        return render(request, "overview/balance_list.html", context)
+    response = render(request, "overview/_balances.html", context)
+    response["HX-Replace-Url"] = chosen_only(request)
+    return response
+
+
+@require_safe
+@permission_required("detection.view_energybalance", raise_exception=True)
+def balance(request, pk: int):
+    """One transformer: what it delivered and what was reported, day by day, and everybody whom it feeds."""
+    zones = Zone.objects.visible_to(request.user)
+    visible = Transformer.objects.filter(feeder__zone__in=zones).select_related("feeder__zone", "sum_meter")
+    found = get_object_or_404(visible, pk=pk)
+    return render(request, "overview/balance.html", balances.at_transformer(request.user, found))
 
 
 @require_safe

@@ -61,6 +61,9 @@ ADDRESSES = {
     "model_training": page(403),
     "model_activate": page(403, of="model", method="post"),
     "analytics": page(403),
+    "balance_list": page(200),
+    "balance": page(404, of="transformer"),
+    "api-balances": api(200),
     "api-uploads": api(403),
     "api-upload": api(403, of="upload"),
     "api-upload-rejected": api(403, of="upload"),
@@ -96,6 +99,7 @@ def address(request, case):
         "upload": [upload.pk],
         "shard": [run.shards.create(consumer_ids=[case.consumer_id], status="failed").pk],
         "model": [run.model_version_id],
+        "transformer": [factories.TransformerFactory(feeder__zone=case.consumer.zone).pk],
     }
     return lambda name: reverse(name, args=objects[ADDRESSES[name].of])
 

@@ -23,6 +23,9 @@ PAGES = {
     "feeders": lambda case: reverse("map_data") + "?layer=feeders",
     "transformers": lambda case: reverse("map_data") + "?layer=transformers&box=9,50,9.1,50.1",
     "map of consumers": lambda case: reverse("map_data") + "?layer=consumers&box=9,50,9.1,50.1",
+    "balances": lambda case: reverse("balance_list"),
+    "balance": lambda case: reverse("balance", args=[case.consumer.connections.get().transformer_id]),
+    "analytics": lambda case: reverse("analytics"),
     "unassigned": lambda case: reverse("consumers_unassigned"),
 }
 
@@ -80,6 +83,7 @@ def test_a_suspicion_is_told_with_its_energy_its_doubts_and_what_it_looks_like(c
         ("case_queue", "No open cases"),
         ("consumer_search", "No consumers yet"),
         ("map", "No consumers yet"),
+        ("balance_list", "No energy balance yet"),
         ("consumers_unassigned", "Every consumer has a zone"),
     ],
 )

@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
                 ("reported_kwh", models.FloatField(verbose_name="reported, kWh")),
                 ("expected_loss_kwh", models.FloatField(verbose_name="technical loss expected, kWh")),
                 ("unexplained_kwh", models.FloatField(verbose_name="unexplained, kWh")),
-                ("quality", models.CharField(max_length=32, verbose_name="quality")),
+                ("quality", models.CharField(blank=True, max_length=32, verbose_name="quality")),
                 ("since", models.DateField(null=True, verbose_name="since")),
                 ("explained_by", models.JSONField(default=list)),
                 ("by_day", models.JSONField(default=dict)),

@@ -81,6 +81,11 @@ def percent(value: float | None) -> str:
 
 
 @register.simple_tag
+def per_day(kwh: float, days: int) -> str:
+    return number(kwh / days, 1) if days else NOTHING
+
+
+@register.simple_tag
 def per_cent(share: float) -> str:
     """A share as CSS writes it, whatever the reader's language does to numbers."""
     return f"{100 * min(max(share, 0), 1):.1f}%"
