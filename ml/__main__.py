@@ -3,7 +3,6 @@
 import argparse
 import sys
 
-from ml.artifacts import ArtifactError
 from ml.commands import evaluate, explain, generate, score, train
 from ml.tables import InputError
 
@@ -19,7 +18,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         options.run(options)
-    except (InputError, ArtifactError) as error:
+    except InputError as error:
         return _failed(str(error))
     except OSError as error:
         return _failed(f"{error.filename or 'a file'}: {error.strerror or error}")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from ml.tables import Notes, Readings, read_readings
+from ml.tables import InputError, Notes, Readings, read_readings
 from ml.tables.curves import Progress
 
 
@@ -75,6 +75,16 @@ def described(readings: Readings) -> list[dict]:
         }
         for window in readings.windows
     ]
+
+
+def load_model(folder: str):
+    """The ensemble in the folder. Raises InputError when there is none that this version can use."""
+    from ml import artifacts  # noqa: PLC0415 skops brings torch, seconds that --help need not wait
+
+    try:
+        return artifacts.load(folder)
+    except artifacts.ArtifactError as error:
+        raise InputError(f"{folder}: {error}") from error
 
 
 @contextmanager

@@ -5,9 +5,7 @@ import difflib
 
 import numpy as np
 
-from ml import artifacts
-from ml.commands.common import add_reading_options, print_json, print_notes, read
-from ml.detector import as_dict, findings
+from ml.commands.common import add_reading_options, load_model, print_json, print_notes, read
 from ml.tables import InputError
 from ml.tables.words import meter_name
 from ml.window import MeterWindow
@@ -23,7 +21,9 @@ def add_options(options: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    ensemble = artifacts.load(options.model)
+    from ml.detector import as_dict, findings  # noqa: PLC0415 skops brings torch, seconds that --help need not wait
+
+    ensemble = load_model(options.model)
     readings = read(options)
     print_notes(readings.notes)
     name = meter_name(options.meter)

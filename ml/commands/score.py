@@ -8,9 +8,15 @@ import csv
 import time
 from collections import Counter
 
-from ml import artifacts
-from ml.commands.common import add_reading_options, described, print_json, print_notes, read, written_at_once
-from ml.detector import as_dict, findings
+from ml.commands.common import (
+    add_reading_options,
+    described,
+    load_model,
+    print_json,
+    print_notes,
+    read,
+    written_at_once,
+)
 from ml.findings import LEVELS, UNSCORED
 
 COLUMNS = (
@@ -26,8 +32,10 @@ def add_options(options: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
+    from ml.detector import as_dict, findings  # noqa: PLC0415 skops brings torch, seconds that --help need not wait
+
     started = time.monotonic()
-    ensemble = artifacts.load(options.model)
+    ensemble = load_model(options.model)
     readings = read(options)
     print_notes(readings.notes)
     results = [as_dict(finding) for finding in findings(ensemble, readings)]

@@ -7,9 +7,7 @@ learned from; the model scores all of them.
 import argparse
 import time
 
-from ml import artifacts
 from ml.commands.common import add_reading_options, bar, described, print_json, print_notes, read
-from ml.detector import fit
 from ml.tables import read_outcomes
 
 
@@ -20,6 +18,9 @@ def add_options(options: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
+    from ml import artifacts  # noqa: PLC0415 skops brings torch, seconds that --help need not wait
+    from ml.detector import fit  # noqa: PLC0415 the same
+
     started = time.monotonic()
     readings = read(options)
     outcomes = read_outcomes(options.outcomes, readings.order, readings.notes) if options.outcomes else None

@@ -78,10 +78,19 @@ class _Scan:
     notes: Notes
     names: list[str] = field(default_factory=list)
     positions: dict[str, int] = field(default_factory=dict)
+    spellings: dict[object, int] = field(default_factory=dict)
+    """Position by the name as it is sent: a long file names each meter many times."""
     interval: list[int] = field(default_factory=list)
     """Of each meter, as the wide tables tell; 1441 for not yet known."""
     pieces: list[_Piece] = field(default_factory=list)
     grids: list[_Grid] = field(default_factory=list)
+
+    def position_of(self, sent: object) -> int:
+        """-1 for what names no meter."""
+        at = self.spellings.get(sent)
+        if at is None:
+            at = self.spellings[sent] = self.position(meter_name(sent))
+        return at
 
     def position(self, name: str) -> int:
         if not name:
@@ -177,7 +186,7 @@ def _take_long(table: Table, shape: Long, scan: _Scan) -> None:
             meters = np.full(len(minutes), alone)
         else:
             named = cells[shape.meter]
-            known = np.array([*(scan.position(meter_name(name)) for name in named.dictionary.to_pylist()), -1])
+            known = np.array([*(scan.position_of(name) for name in named.dictionary.to_pylist()), -1])
             meters = known[named.indices.fill_null(len(known) - 1).to_numpy(zero_copy_only=False)]
         values = numbers_of(cells[shape.value], scan.notes, table.decimal)
         if factor not in (None, 1.0):

@@ -44,6 +44,9 @@ class Table(Protocol):
     columns: list[str]
     decimal: str
 
+    def kind(self, column: int) -> pa.DataType:
+        """Its type, as it is stored."""
+
     def sample(self, column: int) -> pa.Array:
         """Its first rows."""
 
@@ -74,6 +77,9 @@ class InMemory:
         arrays = [_arrow_of(frame.iloc[:, place]) for place in range(frame.shape[1])]
         return cls(pa.Table.from_arrays(arrays, names=[str(name) for name in frame.columns]), name)
 
+    def kind(self, column: int) -> pa.DataType:
+        return self.table.schema.types[column]
+
     def sample(self, column: int) -> pa.Array:
         return _plain(self.table.column(column).slice(0, SAMPLE_ROWS).combine_chunks())
 
@@ -102,7 +108,7 @@ class ParquetTable:
         schema = self.file.schema_arrow
         if len(self.file.schema.names) != len(schema.names):
             raise InputError(f"{path}: has nested columns. Write one plain column for each field.")
-        self.columns = list(schema.names)
+        self.columns, self.types = list(schema.names), schema.types
         self.num_rows = self.file.metadata.num_rows
 
     def _read(self, columns: list[int], groups: list[int] | None = None) -> pa.Table:
@@ -119,9 +125,12 @@ class ParquetTable:
         # What pandas kept as an index comes as it was stored, under its own name.
         return table.select([wanted.index(column) for column in columns])
 
+    def kind(self, column: int) -> pa.DataType:
+        return self.types[column]
+
     def sample(self, column: int) -> pa.Array:
         if not self.num_rows:
-            return pa.array([], self.file.schema_arrow.types[column])
+            return pa.array([], self.types[column])
         array = self._read([column], [0]).column(0).slice(0, SAMPLE_ROWS).combine_chunks()
         return _plain(array)
 
@@ -171,7 +180,8 @@ class CsvTable:
             return "utf-16"
         if b"\0" in head:
             raise InputError(f"{self.path}: is no text. Give CSV or Parquet.")
-        whole = head[: head.rfind(b"\n") + 1] or head  # the last line may be cut off in the middle of a character
+        is_cut_off = len(head) < self.path.stat().st_size  # perhaps in the middle of a character
+        whole = (head[: head.rfind(b"\n") + 1] or head) if is_cut_off else head
         try:
             whole.decode("utf-8-sig")
         except UnicodeDecodeError:
@@ -183,6 +193,9 @@ class CsvTable:
             return next(csv.reader(io.StringIO(line), delimiter=self.delimiter), [])
         except csv.Error as error:
             raise InputError(f"{self.path}: cannot be parted into columns ({error}). Check its quotes.") from error
+
+    def kind(self, column: int) -> pa.DataType:
+        return pa.string()
 
     def sample(self, column: int) -> pa.Array:
         cells = [row[column].strip() if column < len(row) else None for row in self.body]
@@ -356,4 +369,6 @@ def _delimiter(header: str, body: list[str]) -> str:
 
 
 def _short(error: Exception) -> str:
+    if "UTF8" in str(error):
+        return "not UTF-8 throughout: save it as UTF-8"
     return str(error).splitlines()[0][:200] if str(error) else type(error).__name__

@@ -232,6 +232,12 @@ def test_any_name_survives(name, tmp_path):
         assert read_readings([path]).order == [name.strip(), "M"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_the_encoding_of_names_is_found_out(encoding, tmp_path):
+    (tmp_path / "wide.csv").write_bytes("timestamp,Zürich\n2026-01-01 00:00,1\n2026-01-01 01:00,2".encode(encoding))
+    assert read_readings([tmp_path / "wide.csv"]).order == ["Zürich"]
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [
