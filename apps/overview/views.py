@@ -14,7 +14,7 @@ from apps.cases.filters import chosen_only
 from apps.detection import reasons
 from apps.detection.models import RiskLevel
 from apps.grid.models import Consumer, Transformer, Zone
-from apps.overview import analytics, balances, history, places
+from apps.overview import analytics, balances, history, places, zeros
 from apps.overview import home as first_screen
 from apps.overview.search import WITHIN_METRES, ConsumerFilter, for_list
 
@@ -142,6 +142,25 @@ def balance(request, pk: int):
     visible = Transformer.objects.filter(feeder__zone__in=zones).select_related("feeder__zone", "sum_meter")
     found = get_object_or_404(visible, pk=pk)
     return render(request, "overview/balance.html", balances.at_transformer(request.user, found))
+
+
+@require_safe
+@may_see_consumers
+def zero_queue(request):
+    """Meters that register nothing, by what their contracts say."""
+    found = zeros.for_list(request.user)
+    contract = request.GET.get("contract", zeros.Contract.ACTIVE)
+    if contract not in zeros.Contract.values:
+        contract = zeros.Contract.ACTIVE
+    page = Paginator(found.filter(contract=contract), CONSUMERS_ON_A_PAGE).get_page(request.GET.get("page"))
+    context = {
+        "page": page,
+        "rows": [(consumer, zeros.since(consumer)) for consumer in page],
+        "contract": zeros.Contract(contract),
+        "counts": zeros.counts(found),
+        "days": zeros.ZERO_DAYS,
+    }
+    return render(request, "overview/zeros.html", context)
 
 
 @require_safe

@@ -61,6 +61,7 @@ ADDRESSES = {
     "model_training": page(403),
     "model_activate": page(403, of="model", method="post"),
     "analytics": page(403),
+    "zero_queue": page(200),
     "balance_list": page(200),
     "balance": page(404, of="transformer"),
     "api-balances": api(200),

@@ -26,6 +26,7 @@ PAGES = {
     "balances": lambda case: reverse("balance_list"),
     "balance": lambda case: reverse("balance", args=[case.consumer.connections.get().transformer_id]),
     "analytics": lambda case: reverse("analytics"),
+    "zero consumption": lambda case: reverse("zero_queue") + "?contract=active",
     "unassigned": lambda case: reverse("consumers_unassigned"),
 }
 
@@ -83,6 +84,7 @@ def test_a_suspicion_is_told_with_its_energy_its_doubts_and_what_it_looks_like(c
         ("case_queue", "No open cases"),
         ("consumer_search", "No consumers yet"),
         ("map", "No consumers yet"),
+        ("zero_queue", "No such meter"),
         ("balance_list", "No energy balance yet"),
         ("consumers_unassigned", "Every consumer has a zone"),
     ],
