@@ -6,6 +6,7 @@ import difflib
 import numpy as np
 
 from ml.commands.common import add_reading_options, load_model, print_json, print_notes, read
+from ml.synthetic.words import FAMILY_WORDS, WORDS
 from ml.tables import InputError
 from ml.tables.words import meter_name
 from ml.window import MeterWindow
@@ -55,10 +56,10 @@ def words(result: dict) -> list[str]:
     if result["missing_kwh"] > 0:
         lines.append(f"Missing since then: about {result['missing_kwh']:.0f} kWh")
     if result["families"]:
-        fits = ", or ".join(f"{_plain(one['family'])} ({100 * one['share']:.0f} %)" for one in result["families"])
+        fits = ", or ".join(f"{_phrase(one['family'])} ({100 * one['share']:.0f} %)" for one in result["families"])
         lines.append(f"Looks like: {fits}")
     if result["benign_alternative"]:
-        lines.append(f"Also fits: {_plain(result['benign_alternative'])} ({100 * result['benign_share']:.0f} %)")
+        lines.append(f"Also fits: {_phrase(result['benign_alternative'])} ({100 * result['benign_share']:.0f} %)")
     parts = sorted(result["parts"].items(), key=lambda part: -part[1])
     if parts:
         lines.append("Score made up of: " + ", ".join(f"{_plain(part)} {share:.2f}" for part, share in parts))
@@ -106,6 +107,11 @@ def _usual_day(kwh: np.ndarray) -> np.ndarray:
 def _shorter(values: np.ndarray, width: int) -> np.ndarray:
     parts = np.array_split(values, min(width, len(values)))
     return np.array([part[~np.isnan(part)].mean() if (~np.isnan(part)).any() else np.nan for part in parts])
+
+
+def _phrase(name: str) -> str:
+    """What a person calls a family of attacks or an honest change."""
+    return FAMILY_WORDS.get(name) or WORDS.get(name) or _plain(name)
 
 
 def _plain(name: str) -> str:
