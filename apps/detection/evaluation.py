@@ -6,6 +6,7 @@ A summary is the dict of `ml.evaluation.held_out`: how a model did on cases that
 
 from dataclasses import dataclass
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.detection import words
@@ -87,15 +88,7 @@ def named(rows: list[dict] | None, value: str, *, highest_first: bool) -> list[B
 
 def models(summary: dict) -> list[tuple[str, list[Figure]]]:
     """The detectors of a report side by side, each with its figures."""
-    return [
-        (word_of_detector(str(row.get("name", ""))), compared({"headline": row.get("headline", row)}, None))
-        for row in summary.get("models") or []
-    ]
-
-
-def word_of_detector(name: str) -> str:
-    known = {"plain_rule": _("plain rule"), "classic": _("the usual recipe")}
-    return str(known[name]) if name in known else words.word({}, name)
+    return [(gettext(row.get("title") or row["name"]), compared(row, None)) for row in summary.get("models") or []]
 
 
 def weighed(rows: list[dict] | None) -> list[Bar]:
@@ -128,7 +121,7 @@ def load(report: dict, *, name: str, version: ModelVersion | None) -> Evaluation
 
         try:
             report = summary(report)
-        except (KeyError, TypeError, IndexError) as error:
+        except (KeyError, TypeError, StopIteration) as error:
             raise ValueError(f"is no report of `python -m ml evaluate`: {error!r} is missing") from error
     if not isinstance(report, dict) or not isinstance(report.get("headline"), dict):
         raise ValueError("is no report of `python -m ml evaluate`")

@@ -40,6 +40,7 @@ SUMMARY = {
     "by_look_alike": [{"kind": "new_tenant", "cases": 30, "false_alarms": 0.07, "plain_rule": 0.1}],
     "calibration": {"prevalence": 0.05, "points": [{"predicted": 0.1, "observed": 0.12, "share": 1.0}], "brier": 0.1},
     "importance": [{"name": "level_14", "share": 0.75}],
+    "models": [{"name": "plain_rule", "title": "plain rule", "headline": {"auc": figure(0.79)}}],
     "audit": [{"name": "identity_attack", "value": "0.502", "passed": True}],
 }
 
@@ -111,7 +112,7 @@ def test_a_report_is_loaded_by_command_and_shown(client, db, tmp_path):
     assert b"0.95" in page(client, f"?report={report.pk}").content
 
 
-@pytest.mark.parametrize("content", ["", "[]", "3"])
+@pytest.mark.parametrize("content", ["", "[]", "3", "{}", '{"studies": {}}'])
 def test_a_file_that_is_no_report_is_refused(db, tmp_path, content):
     file = tmp_path / "evaluation.json"
     file.write_text(content)
