@@ -21,7 +21,7 @@ def steal(name: str, home: Home, rng: np.random.Generator) -> np.ndarray:
     registered = ATTACKS[name](home, rng)
     if name == IDENTITY:
         return registered
-    if rng.random() < 0.3:
+    if rng.random() < 0.15:
         registered = registered + np.float32(rng.uniform(0.01, 0.12)) * (home.kwh - registered)
     if rng.random() < 0.12:
         rests = spells(rng, home.days, rng.uniform(0.03, 0.15), 1.5)
@@ -119,7 +119,9 @@ def _limit(home: Home, rng: np.random.Generator) -> float:
     """A limit that bites: between what most slots stay under and what few reach."""
     if home.slots == 1:
         return home.usual * rng.uniform(0.3, 0.95)
-    return max(at_share(home.before, rng.uniform(0.35, 0.92)), 0.4 * home.usual)
+    if rng.random() < 0.4:
+        return rng.uniform(0.15, 0.8) * at_share(home.before, 0.998)
+    return max(at_share(home.before, rng.uniform(0.35, 0.96)), 0.4 * home.usual)
 
 
 # -------------------------------------------------------------------------------------------------- some hours
@@ -137,12 +139,12 @@ def window_reduced(home, rng):
 
 def bypassed_at_night(home, rng):
     hours = part_of_day(home.slots, rng.uniform(20, 25), rng.uniform(5, 10))
-    return home.kwh * (1 - hours * np.float32(rng.uniform(0.4, 1)))
+    return home.kwh * (1 - hours * _all_or(rng, 0.4))
 
 
 def bypassed_in_the_evening(home, rng):
     hours = part_of_day(home.slots, rng.uniform(15.5, 19.5), rng.uniform(2.5, 7))
-    return home.kwh * (1 - hours * np.float32(rng.uniform(0.4, 1)))
+    return home.kwh * (1 - hours * _all_or(rng, 0.4))
 
 
 def _hidden_hours(home: Home, rng: np.random.Generator, length: float) -> np.ndarray:
@@ -166,8 +168,9 @@ def flat(home, rng):
 def flat_by_day(home, rng):
     """FDI6, m5, TDD4: the mean times chance, by slot or by day."""
     each = home.kwh.shape if rng.random() < 0.5 else (home.days, 1)
-    low = rng.uniform(0.1, 0.7)
-    return _never_more(np.full(home.kwh.shape, home.usual) * rng.uniform(low, rng.uniform(low, 1), each), home, rng)
+    low = rng.uniform(0.05, 0.7)
+    high = rng.uniform(low + 0.05, 1.2)
+    return _never_more(np.full(home.kwh.shape, home.usual) * rng.uniform(low, high, each), home, rng)
 
 
 def nearly_flat(home, rng):
@@ -224,12 +227,24 @@ def registered_late(home, rng):
 
 
 def peaks_spread(home, rng):
-    """m11: a part of the peak hours' kWh counts in the day's other hours."""
-    peak = _dear_hours(home, rng)
-    taken = home.kwh * peak * np.float32(rng.uniform(0.2, 0.9))
-    rest = np.maximum(1 - peak, 0)
-    share = rest / max(float(rest.sum()), 1e-6)
-    return home.kwh - taken + taken.sum(1, keepdims=True) * share
+    """m11: a part of the peaks counts in the day's other hours. Peaks are fixed hours, each day's own, or any above a
+    limit; what is moved fills the rest evenly, or as the rest was used."""
+    peaks = rng.choice(["hours", "of_day", "limit"])
+    part = np.float32(rng.uniform(0.2, 0.9))
+    if peaks == "limit" and home.slots > 1:
+        limit = max(at_share(home.before, rng.uniform(0.5, 0.93)), 0.5 * home.usual)
+        taken = np.clip(home.kwh - np.float32(limit), 0, None) * part
+        rest = np.ones_like(home.kwh)
+    else:
+        if peaks == "of_day" and home.slots > 1:
+            place = int(home.slots * rng.uniform(0.6, 0.95))
+            peak = (home.kwh >= np.partition(home.kwh, place, axis=1)[:, place, None]).astype(np.float32)
+        else:
+            peak = np.broadcast_to(_dear_hours(home, rng), home.kwh.shape)
+        taken, rest = home.kwh * peak * part, 1 - peak
+    if rng.random() < 0.3:
+        rest = rest * home.kwh
+    return home.kwh - taken + taken.sum(1, keepdims=True) * rest / np.maximum(rest.sum(1, keepdims=True), 1e-6)
 
 
 def moved_to_the_night(home, rng):
@@ -253,13 +268,18 @@ def _dear_hours(home: Home, rng: np.random.Generator) -> np.ndarray:
 def days_on_and_off(home, rng):
     """m13: whole days past the meter."""
     off = spells(rng, home.days, rng.uniform(0.25, 0.9), rng.uniform(1, 4))
-    return home.kwh * (1 - off[:, None] * np.float32(rng.uniform(0.8, 1)))
+    return home.kwh * (1 - off[:, None] * _all_or(rng, 0.8))
 
 
 def hours_on_and_off(home, rng):
     """m13 by the hour."""
     off = spells_of_hours(rng, home.days, home.slots, rng.uniform(0.2, 0.8), rng.uniform(0.5, 6))
-    return home.kwh * (1 - off * np.float32(rng.uniform(0.8, 1)))
+    return home.kwh * (1 - off * _all_or(rng, 0.8))
+
+
+def _all_or(rng: np.random.Generator, least: float) -> np.float32:
+    """The part that is hidden: mostly all of it, for some only nearly."""
+    return np.float32(1 if rng.random() < 0.65 else rng.uniform(least, 1))
 
 
 def magnet_some_hours(home, rng):
@@ -277,12 +297,12 @@ def bypassed_in_spells(home, rng):
     """Weeks with and weeks without."""
     on = spells(rng, home.days, rng.uniform(0.4, 0.8), rng.uniform(6, 20))
     on[0] = True
-    return home.kwh * (1 - on[:, None] * np.float32(rng.uniform(0.3, 1)))
+    return home.kwh * (1 - on[:, None] * _all_or(rng, 0.3))
 
 
 def bypassed_at_weekends(home, rng):
     on = home.weekend if rng.random() < 0.6 else (home.weekday >= 4)
-    return home.kwh * (1 - on[:, None] * np.float32(rng.uniform(0.5, 1)))
+    return home.kwh * (1 - on[:, None] * _all_or(rng, 0.4))
 
 
 def bypassed_on_workdays(home, rng):
@@ -320,7 +340,7 @@ def heating_bypassed(home, rng):
 
 def stopped(home, rng):
     """m0: nothing; on some meters a little creeps on."""
-    creep = rng.choice([0.0, rng.uniform(0.005, 0.06)])
+    creep = rng.choice([0.0, rng.uniform(0.003, 0.06)], p=[0.7, 0.3])
     return home.kwh * np.float32(creep)
 
 

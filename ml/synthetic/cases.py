@@ -34,7 +34,7 @@ ATTACK_SHARE, LOOK_ALIKE_SHARE, BEFORE_SHARE, IDENTITY_SHARE = 0.42, 0.30, 0.03,
 EVERYDAY_THEFT, EVERYDAY_CHANGE = 0.05, 0.15
 GAP_SHARE, HEAVY_GAP_SHARE = 0.20, 0.03
 """Of all cases, whatever happened to them: a gap must never say which kind a case is."""
-LEAST_CHANGED = 0.03
+LEAST_CHANGED = 0.015
 """An attack that moves a smaller part of the consumption than this is left out: there is nothing to find."""
 LEAST_USED = 0.2
 """So is one on a home that really uses less than this share of what it used before."""
@@ -46,11 +46,8 @@ READINGS_PER_BLOCK = 12_000_000
 SOUTH = ("Australia/", "Antarctica/", "Pacific/Auckland", "America/Sao_Paulo", "America/Argentina", "Africa/Johannes")
 
 KINDS = (*sorted(set(ATTACKS) - {IDENTITY}), *sorted(LOOK_ALIKES))
-_RARER = {"heating": 0.6, "replay": 0.7}
-_WEIGHT = np.array(
-    [_RARER.get(FAMILY[kind], 1) / len(FAMILIES[FAMILY[kind]]) if kind in FAMILY else 1.0 for kind in KINDS]
-)
-"""Families alike, and look-alikes alike."""
+_WEIGHT = np.array([len(FAMILIES[FAMILY[kind]]) ** -0.5 if kind in FAMILY else 1.0 for kind in KINDS])
+"""Look-alikes alike, and families nearly so: those of many kinds, such as the bypass, more than those of one."""
 _IS_ATTACK = np.array([kind in FAMILY for kind in KINDS])
 
 

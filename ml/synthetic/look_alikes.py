@@ -33,7 +33,7 @@ def vacation(home, rng):
 
 def moved_out(home, rng):
     """Nothing, what stands by, or a refrigerator; before that, some empty the place over days."""
-    left = rng.choice(["nothing", "standby", "base"], p=[0.4, 0.25, 0.35])
+    left = rng.choice(["nothing", "standby", "base"], p=[0.15, 0.35, 0.5])
     if left == "nothing":
         after = np.zeros_like(home.kwh)
     elif left == "standby":
@@ -239,10 +239,11 @@ def gradual_saving(home, rng):
 
 
 def heating_ended(home, rng):
-    """The heating season ends over some weeks: the warmer, the less; what runs day and night stays."""
+    """The heating season ends over some weeks: the warmer, the less; where fans and pumps go too, of everything."""
     lost = np.float32(rng.uniform(0.15, 0.7)) * ramp(home.days, rng.uniform(5, 60))
     lost = np.clip(lost * (1 + 0.2 * wandering(rng, home.days, 4)), 0, 0.9)
-    return home.kwh - np.clip(home.kwh - np.float32(home.base), 0, None) * lost
+    stays = np.float32(home.base * rng.choice([0, 1]))
+    return home.kwh - np.clip(home.kwh - stays, 0, None) * lost
 
 
 def renovation(home, rng):
@@ -287,10 +288,10 @@ def two_changes(home, rng):
 
 
 def _empty(home: Home, rng: np.random.Generator) -> np.ndarray:
-    """(T, S) what is left with nobody there: part of the quiet hours, with a refrigerator's cycles."""
-    base = home.base * rng.uniform(0.25, 1.3)
+    """(T, S) what is left with nobody there: part of the quiet hours, with a refrigerator's cycles; never nothing."""
+    base = max(home.base, home.kilowatts(0.01)) * rng.uniform(0.25, 1.3)
     cycles = 1 + rng.uniform(0.1, 0.5) * rng.standard_normal(home.kwh.shape, dtype=np.float32)
-    return np.minimum(home.kwh, np.clip(base * cycles, 0, None)).astype(np.float32)
+    return np.minimum(home.kwh, base * np.clip(cycles, 0.3, None)).astype(np.float32)
 
 
 def _thinned(home: Home, rng: np.random.Generator, share: float) -> np.ndarray:
