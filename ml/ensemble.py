@@ -1,49 +1,89 @@
-"""The detectors together: one score, what each part adds to it, and why."""
+"""The detectors together: one score, the chance of a find, what each part adds, since when, and why."""
 
-from typing import Protocol, Self
+from typing import Self
 
 import numpy as np
 
-from ml.config import PARTS, Config, default_config
+from ml import nets
+from ml.config import Config, default_config
+from ml.evidence import Evidence, blocks
 from ml.explain import explain
 from ml.features import measure
 from ml.findings import Finding
-from ml.isolation import IsolationDetector
 from ml.rules import Rules
+from ml.stage import Judgement, Stage, see
+from ml.training import Progress, train
 from ml.window import MeterWindow
 
 
-class Detector(Protocol):
-    """Learns from many meters, then scores meters: (M,) in 0..1, higher is more suspicious."""
-
-    def fit(self, window: MeterWindow, outcomes: None = None) -> Self: ...
-
-    def score(self, window: MeterWindow) -> np.ndarray: ...
-
-
 class Ensemble:
-    """A weighted sum of its parts, and a detector itself. No part learns from outcomes yet."""
+    """Learns from many meters, then scores meters: higher is more suspicious."""
 
     def __init__(self, config: Config | None = None):
         self.config = config or default_config()
         self.rules = Rules(self.config.rules["weights"])
-        self.isolation = IsolationDetector(**self.config.isolation_forest)
-        self.detectors: dict[str, Detector] = dict(zip(PARTS, (self.rules, self.isolation), strict=True))
+        self.stages: dict[int, Stage] = {}
+        """By reading interval in minutes."""
+        self.networks: dict = {}
+        self.held_out_: dict = {}
+        """The evaluation on the meters that taught nothing, as `ml.evaluation.held_out` describes it."""
+        self.trained_on_: dict = {}
 
-    def fit(self, window: MeterWindow, outcomes: None = None) -> Self:
-        """Raises ValueError when no meter of the window has enough data."""
-        for detector in self.detectors.values():
-            detector.fit(window, outcomes)
+    def fit(
+        self, window: MeterWindow, outcomes: dict[str, bool] | None = None, progress: Progress | None = None
+    ) -> Self:
+        """Learn from simulated theft on the window's own curves, and from outcomes of visits where there are enough.
+
+        `outcomes` says by meter whether a visit found a loss. `progress(share done, what is being done)`. Raises
+        ValueError when no meter of the window has enough data.
+        """
+        trained = train(self.config, self._recent(window), outcomes or {}, progress)
+        self.stages, self.networks, self.held_out_ = trained.stages, trained.networks, trained.held_out
+        self.trained_on_ = {
+            "meters": len(window),
+            "first_day": str(window.first_day),
+            "days": window.days,
+            "interval_minutes": window.interval_minutes,
+        }
         return self
 
     def score(self, window: MeterWindow) -> np.ndarray:
         """(M,) in 0..1; 0 where there is too little data to say anything."""
-        return sum(self.parts(window).values())
+        return self.judge_window(window).score
 
     def parts(self, window: MeterWindow) -> dict[str, np.ndarray]:
         """Part to the (M,) it adds to the score."""
-        return {part: self.config.weights[part] * detector.score(window) for part, detector in self.detectors.items()}
+        return self.judge_window(window).parts
+
+    def judge(self, evidence: Evidence) -> Judgement:
+        """What is thought of N meters, too little data or not."""
+        interval = self.interval(evidence.interval_minutes)
+        evidence = evidence.at_interval(interval)
+        return self.stages[interval].judge(see(evidence), nets.scores(self.networks, evidence))
+
+    def judge_window(self, window: MeterWindow) -> Judgement:
+        """The same for all the meters of a window; a meter with too little data scores 0."""
+        window = self._recent(window)
+        judged = [self.judge(evidence) for _rows, evidence in blocks(window)] or [self.judge(_nobody(window))]
+        return Judgement.concatenate(judged).silenced(~measure(window).scorable)
 
     def explain(self, window: MeterWindow) -> list[Finding]:
         """A finding for each meter, in the order of the window."""
-        return explain(window, measure(window), self.rules.evidence(window), self.parts(window), self.config)
+        window = self._recent(window)
+        judgement = self.judge_window(window)
+        classes = self.stages[self.interval(window.interval_minutes)].kinds.classes
+        return explain(window, measure(window), self.rules.evidence(window), judgement, classes, self.config)
+
+    def interval(self, minutes: int) -> int:
+        """The finest stage that readings of that interval make up; days they always do."""
+        return min(interval for interval in self.stages if interval % minutes == 0)
+
+    def _recent(self, window: MeterWindow) -> MeterWindow:
+        """Older days say nothing about now, and every day costs."""
+        return window.last(self.config.data["most_days"])
+
+
+def _nobody(window: MeterWindow) -> Evidence:
+    shape = (0, window.days)
+    kwh = np.zeros((*shape, window.slots), np.float32)
+    return Evidence(kwh, window.first_day, np.zeros(shape, bool), np.ones(shape, np.float32))

@@ -5,25 +5,40 @@ from datetime import date
 import numpy as np
 
 from ml.config import Config
+from ml.evidence import SHORT_DAYS
 from ml.features import NEEDED_DAYS, RECENT_DAYS, Measures, mean_where
 from ml.findings import KINDS, UNSCORED, Finding, Reason, Span
-from ml.isolation import STEEPNESS
 from ml.rules import DEVIATIONS, ZEROS, Evidence
+from ml.stage import THEFT, Judgement
+from ml.synthetic.words import FAMILY_WORDS
 from ml.window import MeterWindow
 
 LOSING_KINDS = {"zero_consumption", "gradual_decline", "neighbourhood_deviation"}
+KIND_OF_FAMILY = {"zero": "zero_consumption", "drift": "gradual_decline"}
+"""Every other family makes a meter unlike its neighbours."""
 WORTH_SAYING = 0.15
 """Strength of a rule from which its reason is named."""
+OWN_SENTENCE = {"booster", "balance", "isolation_forest", "outcomes"}
+WORTH_NAMING = 0.02
+"""Contribution to the score from which a part gets a sentence."""
 MOST_SPANS = 5
+ZERO_QUEUE_DAYS = 3
+"""Days without any consumption from which the contract, not the curve, decides."""
 
 
 def explain(
-    window: MeterWindow, measures: Measures, evidence: Evidence, parts: dict[str, np.ndarray], config: Config
+    window: MeterWindow,
+    measures: Measures,
+    evidence: Evidence,
+    judgement: Judgement,
+    classes: list[str],
+    config: Config,
 ) -> list[Finding]:
+    """A finding for each meter of the window. `classes` names the columns of `judgement.kinds`."""
     return [
-        _scored(_Row(window, measures, evidence, row), {part: float(at[row]) for part, at in parts.items()}, config)
-        if measures.scorable[row]
-        else _unscored(_Row(window, measures, evidence, row), config)
+        (_scored if measures.scorable[row] else _unscored)(
+            _Row(window, measures, evidence, judgement, classes, row), config
+        )
         for row in range(len(window))
     ]
 
@@ -31,15 +46,28 @@ def explain(
 class _Row:
     """One row of the window, with what the sentences ask of it."""
 
-    def __init__(self, window: MeterWindow, measures: Measures, evidence: Evidence, row: int):
+    def __init__(self, window, measures: Measures, evidence: Evidence, judgement: Judgement, classes, row: int):
         self.name = str(window.meters[row])
         self.window, self.measures, self.evidence, self.row = window, measures, evidence, row
+        self.judgement, self.classes = judgement, classes
         self.first, self.last = int(measures.first[row]), int(measures.last[row])
         self.last_usable = int(np.flatnonzero(measures.usable[row])[-1]) if measures.usable[row].any() else -1
-        self.onset = int(measures.onset[row])
+        self.onset = min(int(judgement.change.day[row]), max(self.last, 0))
 
     def day(self, index: int) -> date:
         return (self.window.first_day + index).item()
+
+    @property
+    def parts(self) -> dict[str, float]:
+        return {part: float(at[self.row]) for part, at in self.judgement.parts.items()}
+
+    def likest(self, theft: bool) -> list[tuple[str, float]]:
+        """Attack families, or honest changes, by their share, the likest first."""
+        shares = zip(self.classes, self.judgement.kinds[self.row].tolist(), strict=True)
+        found = [
+            (name.removeprefix(THEFT), round(share, 3)) for name, share in shares if name.startswith(THEFT) == theft
+        ]
+        return sorted(found, key=lambda one: -one[1])
 
     def feature(self, name: str) -> float:
         return float(self.measures.feature(name)[self.row])
@@ -70,26 +98,68 @@ def _unscored(meter: _Row, config: Config) -> Finding:
     return Finding(meter.name, None, UNSCORED, None, {}, [reason], None, [], 0.0, *span)
 
 
-def _scored(meter: _Row, parts: dict[str, float], config: Config) -> Finding:
-    score = min(1.0, sum(parts.values()))
+def _scored(meter: _Row, config: Config) -> Finding:
+    score = float(meter.judgement.score[meter.row])
     weighed = {kind: config.rules["weights"][kind] * meter.strength(kind) for kind in KINDS}
-    kind = max(weighed, key=weighed.get)
-    kind = kind if score >= config.thresholds["low"] and meter.strength(kind) >= WORTH_SAYING else None
-    reasons = _reasons(meter, parts, weighed, config)
+    suspected = score >= config.thresholds["low"]
+    families = meter.likest(theft=True)[:2] if suspected else []
+    kind = _kind(meter, weighed, families) if suspected else None
     onset = _onset(meter, kind) if kind else None
+    before, after = _before_and_after(meter, onset)
     return Finding(
         meter=meter.name,
         score=score,
         level=config.level_of(score),
         kind=kind,
-        parts=parts,
-        reasons=reasons,
+        parts=meter.parts,
+        reasons=_reasons(meter, weighed, families, config),
         onset_day=meter.day(onset) if onset is not None else None,
         spans=_spans(meter, kind, onset) if kind else [],
         kwh_missing_per_month=_missing(meter, onset) if kind in LOSING_KINDS else 0.0,
         data_from=meter.day(meter.first),
         data_until=meter.day(meter.last),
+        probability=float(meter.judgement.probability[meter.row]),
+        families=families,
+        benign=next(iter(meter.likest(theft=False)), None) if suspected else None,
+        missing_kwh=_missing_since(meter, onset) if kind in LOSING_KINDS else 0.0,
+        before_kwh=before,
+        after_kwh=after,
+        reference_days=int(meter.measures.reference[meter.row].sum()),
+        notes=_notes(meter),
     )
+
+
+def _kind(meter: _Row, weighed: dict[str, float], families: list[tuple[str, float]]) -> str | None:
+    """Of the five: what the rules see; where they see nothing, what the likest family comes to."""
+    kind = max(weighed, key=weighed.get)
+    if meter.strength(kind) >= WORTH_SAYING:
+        return kind
+    return KIND_OF_FAMILY.get(families[0][0], "neighbourhood_deviation") if families else None
+
+
+def _before_and_after(meter: _Row, onset: int | None) -> tuple[float | None, float | None]:
+    """kWh a day; None where there is no onset, or no day on one side of it."""
+    if onset is None:
+        return None, None
+    since = meter.after(onset)
+    before = meter.measures.usable[meter.row] & ~since
+    if not since.any() or not before.any():
+        return None, None
+    return tuple(round(meter.mean(meter.measures.level, days), 2) for days in (before, since))
+
+
+def _notes(meter: _Row) -> list[str]:
+    notes, row = [], meter.row
+    if meter.last - meter.first + 1 < SHORT_DAYS:
+        notes.append("short_reference")
+    if meter.measures.peer_count[row] == 0:
+        notes.append("no_neighbours")
+    if not meter.judgement.balanced[row]:
+        measured = meter.window.sum_row is not None and meter.window.sum_row[row] >= 0
+        notes.append("balance_refused" if measured else "no_balance")
+    if meter.evidence.empty_run[row] >= ZERO_QUEUE_DAYS:
+        notes.append("zero_queue")
+    return notes
 
 
 def _onset(meter: _Row, kind: str) -> int:
@@ -99,34 +169,42 @@ def _onset(meter: _Row, kind: str) -> int:
     return meter.onset
 
 
-def _reasons(meter: _Row, parts: dict[str, float], weighed: dict[str, float], config: Config) -> list[Reason]:
-    """What the rules add is shared among the kinds that fired; the forest has a sentence of its own.
+def _reasons(meter: _Row, weighed: dict[str, float], families: list[tuple[str, float]], config: Config) -> list[Reason]:
+    """The booster, the balance and the forest have sentences of their own; what the others add is shared among the
+    kinds that fired.
 
     Kinds of missing energy tell the same story in other words, so only the strongest of them speaks.
     """
     fired = {kind: weight for kind, weight in weighed.items() if meter.strength(kind) >= WORTH_SAYING}
     loudest = max((kind for kind in fired if kind in LOSING_KINDS), key=fired.get, default=None)
     fired = {kind: weight for kind, weight in fired.items() if kind not in LOSING_KINDS or kind == loudest}
-    total = sum(fired.values())
-    said = [(*SENTENCE_OF[kind](meter), parts["rules"] * weight / total) for kind, weight in fired.items() if total]
-    novelty = parts["isolation_forest"]
-    if novelty > 0.02:
-        rank = _rank(novelty, config.weights["isolation_forest"])
-        said.append(("unusual_combination", {"percent": rank}, novelty))
+    parts, said = meter.parts, []
+    shared = sum(share for part, share in parts.items() if part not in OWN_SENTENCE)
+    pattern = parts.get("booster", 0.0) + parts.get("outcomes", 0.0)
+    if fired:
+        # A reader takes in what was measured before what it resembles.
+        total = sum(fired.values())
+        shared += 0.5 * pattern if families else pattern
+        pattern = 0.5 * pattern if families else 0.0
+        said += [(*SENTENCE_OF[kind](meter), shared * weight / total) for kind, weight in fired.items() if total]
+    elif families:
+        pattern += shared
+    if families and pattern > WORTH_NAMING:
+        said.append(("fits_family", {"family": FAMILY_WORDS.get(families[0][0], families[0][0])}, pattern))
+    if parts.get("balance", 0) > WORTH_NAMING and meter.judgement.balanced[meter.row]:
+        said.append(("balance_follows", {}, parts["balance"]))
+    if parts["isolation_forest"] > WORTH_NAMING:
+        rank = min(99, int(100 * meter.judgement.ranks["isolation_forest"][meter.row]))
+        said.append(("unusual_combination", {"percent": rank}, parts["isolation_forest"]))
     explained = sum(weight for _, _, weight in said)
     said.sort(key=lambda entry: -entry[2])
-    reasons = [Reason(code, round(weight / explained, 3), params) for code, params, weight in said]
+    reasons = [Reason(code, round(weight / explained, 3), params) for code, params, weight in said if explained]
     return reasons + _remarks(meter)
 
 
 def _fall(log_ratio: float) -> int:
     """A fall of the level in whole percent."""
     return round(100 * (1 - float(np.exp(min(log_ratio, 0)))))
-
-
-def _rank(part: float, weight: float) -> int:
-    """The forest's score back to the rank among the fitted meters, at least so rare."""
-    return min(99, int(100 * (part / weight) ** (1 / STEEPNESS)))
 
 
 def _drop(meter: _Row) -> tuple[str, dict]:
@@ -241,3 +319,11 @@ def _missing(meter: _Row, onset: int) -> float:
     days = meter.after(max(onset, meter.last - RECENT_DAYS + 1))
     expected = meter.mean(meter.measures.expected, days)
     return round(max(0.0, 30 * (expected - meter.mean(meter.measures.level, days))), 1)
+
+
+def _missing_since(meter: _Row, onset: int) -> float:
+    """kWh from the onset to the last day, as `_missing` counts them."""
+    days = meter.after(onset)
+    expected = meter.mean(meter.measures.expected, days)
+    span = meter.last - onset + 1
+    return round(max(0.0, span * (expected - meter.mean(meter.measures.level, days))), 1)

@@ -112,3 +112,15 @@ class MeterWindow:
             contract_active=self.contract_active[rows],
             sum_row=None if self.sum_row is None else self.sum_row[rows],
         )
+
+    def last(self, days: int) -> "MeterWindow":
+        """The last days of the window; the window itself when it has no more."""
+        if self.days <= days:
+            return self
+        return replace(
+            self,
+            kwh=self.kwh[:, -days:],
+            first_day=self.first_day + (self.days - days),
+            contract_active=self.contract_active[:, -days:],
+            sums=None if self.sums is None else self.sums[:, -days:],
+        )

@@ -1,0 +1,173 @@
+"""The detectors of one reading interval, trained, calibrated and fused: evidence in, judgement out.
+
+Every part speaks the same scale before the parts are weighed: how rare its score is among honest meters (-log10 of the
+share that scores higher). The weighted sum is Fisher's way of joining evidence; calibration on held-out households
+turns it into a score and a chance.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+import numpy as np
+
+from ml.balance import balance_features, trusted
+from ml.booster import Booster, KindBooster
+from ml.calibration import Chance, Tail, score_of
+from ml.change_features import features_of, names
+from ml.change_point import ChangePoint, find_change
+from ml.day_channels import read_days
+from ml.evidence import Evidence
+from ml.novelty import Novelty
+
+METER, FUSED = "meter", "fused"
+"""Whether the balance of the transformer speaks: each is calibrated by itself, so that their scores compare."""
+THEFT = "theft:"
+"""Begins the names of attack families among the kinds that a case can look like."""
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What the detectors ask about N meters, computed once."""
+
+    change: ChangePoint
+    features: np.ndarray
+    """(N, K) change features."""
+    balance: np.ndarray | None
+    """(N, B) balance features, NaN without a trusted sum meter; None when no meter has one."""
+
+    @property
+    def balanced(self) -> np.ndarray:
+        """(N,) bool: the balance speaks."""
+        if self.balance is None:
+            return np.zeros(len(self.features), bool)
+        return ~np.isnan(self.balance).all(1)
+
+    @property
+    def both(self) -> np.ndarray:
+        return np.hstack([self.features, self.balance])
+
+
+def see(evidence: Evidence) -> Seen:
+    days = read_days(evidence)
+    change = find_change(days)
+    balance = None
+    if evidence.measured is not None:
+        balance = balance_features(evidence)
+        balance[~trusted(balance)] = np.nan
+    return Seen(change, features_of(days, change, evidence), balance)
+
+
+def statistical(features: np.ndarray) -> np.ndarray:
+    """(N,) the plain rule: how far the last 14 days lie below the own past and the neighbours, or read zero."""
+    column = {name: at for at, name in enumerate(names())}
+    less = -np.nan_to_num(features[:, column["last14_level"]])
+    zero = np.nan_to_num(features[:, column["last14_zero"]])
+    return np.maximum(less, 1.5 * zero)
+
+
+@dataclass(frozen=True, eq=False)
+class Judgement:
+    """What a stage thinks of N meters."""
+
+    score: np.ndarray
+    """(N,) 0..1."""
+    probability: np.ndarray
+    """(N,) calibrated chance of a find."""
+    parts: dict[str, np.ndarray]
+    """Part to the (N,) it adds to the score."""
+    kinds: np.ndarray
+    """(N, classes) share of each family and honest change."""
+    change: ChangePoint
+    balanced: np.ndarray
+    """(N,) bool."""
+    ranks: dict[str, np.ndarray]
+    """Part to the (N,) share of honest meters that score lower."""
+
+    @classmethod
+    def concatenate(cls, some: "list[Judgement]") -> Self:
+        def joined(name):
+            return np.concatenate([getattr(one, name) for one in some])
+
+        def by_part(name):
+            return {part: np.concatenate([getattr(one, name)[part] for one in some]) for part in getattr(some[0], name)}
+
+        changes = {name: np.concatenate([getattr(one.change, name) for one in some]) for name in vars(some[0].change)}
+        return cls(
+            score=joined("score"),
+            probability=joined("probability"),
+            parts=by_part("parts"),
+            kinds=joined("kinds"),
+            change=ChangePoint(**changes),
+            balanced=joined("balanced"),
+            ranks=by_part("ranks"),
+        )
+
+    def silenced(self, rows: np.ndarray) -> Self:
+        """With nothing to say about the meters of a mask: scores of 0."""
+
+        def quiet(values):
+            return np.where(rows, 0, values)
+
+        parts = {part: quiet(values) for part, values in self.parts.items()}
+        return replace(self, score=quiet(self.score), probability=quiet(self.probability), parts=parts)
+
+
+@dataclass
+class Stage:
+    weights: dict[str, float]
+    booster: Booster
+    novelty: Novelty
+    kinds: KindBooster
+    fused: Booster | None = None
+    outcomes: Booster | None = None
+    tails: dict[str, Tail] = field(default_factory=dict)
+    """Part to the rarity of its scores among honest meters; `meter` and `fused` are the weighted evidence's."""
+    chances: dict[str, Chance] = field(default_factory=dict)
+
+    def scores(self, seen: Seen, nets: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Part to its own (N,) scores, on its own scale; NaN where it has nothing to say. `nets` are given."""
+        found = {
+            "statistical": statistical(seen.features),
+            "isolation_forest": self.novelty.score(seen.features),
+            **nets,
+            "booster": self.booster.score(seen.features),
+        }
+        if self.fused is not None and seen.balance is not None:
+            balance = np.full(len(seen.features), np.nan)
+            rows = seen.balanced
+            balance[rows] = self.fused.score(seen.both[rows])
+            found["balance"] = balance
+        if self.outcomes is not None:
+            found["outcomes"] = self.outcomes.score(seen.features)
+        return found
+
+    def rarities(self, scores: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return {part: self.tails[part].rarity(values) for part, values in scores.items() if part in self.tails}
+
+    def fuse(self, rarities: Mapping[str, np.ndarray]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """(N,) weighted evidence, and the share of each part in it."""
+        weighed = {part: self.weights[part] * np.nan_to_num(values) for part, values in rarities.items()}
+        total = sum(self.weights[part] * ~np.isnan(values) for part, values in rarities.items())
+        evidence = sum(weighed.values())
+        shares = {part: values / np.maximum(evidence, 1e-12) for part, values in weighed.items()}
+        return evidence / np.maximum(total, 1e-12), shares
+
+    def judge(self, seen: Seen, nets: Mapping[str, np.ndarray]) -> Judgement:
+        rarities = self.rarities(self.scores(seen, nets))
+        evidence, shares = self.fuse(rarities)
+        balanced = seen.balanced if FUSED in self.chances else np.zeros(len(evidence), bool)
+        score, probability = np.zeros(len(evidence)), np.zeros(len(evidence))
+        for mode, rows in ((METER, ~balanced), (FUSED, balanced)):
+            if rows.any():
+                score[rows] = score_of(self.tails[mode].rarity(evidence[rows]))
+                probability[rows] = self.chances[mode].of(evidence[rows])
+        return Judgement(
+            score=score,
+            probability=probability,
+            parts={part: score * share for part, share in shares.items()},
+            kinds=self.kinds.shares(seen.features),
+            change=seen.change,
+            balanced=balanced,
+            ranks={part: 1 - 10 ** -np.nan_to_num(values) for part, values in rarities.items()},
+        )

@@ -1,0 +1,241 @@
+"""Trains the stages of an ensemble on a utility's own history: without a label, on theft that is simulated there.
+
+Some transformers are held back. They teach nothing; they say how rare a score is among honest meters, how likely a
+find, and how good the model is.
+"""
+
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ml import nets
+from ml.booster import Booster, KindBooster
+from ml.calibration import Chance, Tail
+from ml.change_features import change_features, names
+from ml.config import Config
+from ml.evaluation.held_out import held_out
+from ml.evaluation.truth import UNTOUCHED, Truth, population
+from ml.evidence import Neighbourhood
+from ml.novelty import Novelty
+from ml.stage import FUSED, METER, THEFT, Seen, Stage, see
+from ml.synthetic.cases import Cases, draw_cases
+from ml.window import MeterWindow
+
+LEAST_PER_METER, MOST_PER_METER = 12, 60
+METERS_FOR_NETS = 1500
+FEWEST_HELD_OUT = 5
+LENGTH_SHARE = 0.4
+"""Of the rounds of cases that are cut to a shorter window, so that a score after five weeks is one too."""
+ANOTHER_SEED = 7919
+LOOK_ALIKE_WEIGHT, UNTOUCHED_WEIGHT = 1.0, 2.0
+"""Of an honest case while a booster learns, a thief weighs 1: what looks like theft must be told apart first."""
+
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    stages: dict[int, Stage]
+    """By reading interval in minutes."""
+    networks: dict
+    held_out: dict
+    """What the analytics page shows: the evaluation on the transformers that were held back."""
+
+
+def train(config: Config, window: MeterWindow, outcomes: dict[str, bool], progress: Progress | None = None) -> Trained:
+    """Raises ValueError when no meter of the window has enough data to learn from."""
+    tell = progress or (lambda _share, _doing: None)
+    learn, judge = split(chosen(window, config), config)
+    tell(0.02, "networks")
+    networks = nets.fit(config, _sample(learn), lambda doing: tell(0.05, doing))
+    intervals = _intervals(window.interval_minutes)
+    stages, at = {}, 0.25
+    taught = _gather(learn, config, config.training["seed"], intervals, {}, lambda doing: tell(at, doing))
+    for interval in intervals:
+        at += 0.3 / len(intervals)
+        tell(at, f"boosters for {interval}-minute readings")
+        stages[interval] = _stage(config, taught[interval], _plain_features(learn, interval))
+    del taught
+    at = 0.7
+    shown = _gather(judge, config, config.training["seed"] + ANOTHER_SEED, intervals, networks, lambda d: tell(at, d))
+    for interval in intervals:
+        _calibrate(stages[interval], shown[interval])
+    tell(0.95, "evaluation")
+    native = shown[window.interval_minutes]
+    return Trained(stages, networks, _evaluate(stages[window.interval_minutes], native, len(judge)))
+
+
+def chosen(window: MeterWindow, config: Config) -> MeterWindow:
+    """The meters to learn from: those with enough days, whole transformers, at most `training.meters`, in the order of
+    their names, so that the order of a file does not matter."""
+    seen = ((window.kwh >= 0).mean(2) >= 0.5) & window.contract_active
+    enough = seen.sum(1) >= config.data["least_days"]
+    used = np.nan_to_num(np.where(window.kwh >= 0, window.kwh, 0)).sum((1, 2)) > 0
+    rows = np.argsort(window.meters, kind="stable")
+    rows = rows[(enough & used)[rows]]
+    if not len(rows):
+        raise ValueError("no meter has enough data to learn from")
+    order = _groups(window, rows)
+    kept, count = [], 0
+    for group in order:
+        if count and count + len(group) > config.training["meters"]:
+            break
+        kept.append(group[: config.training["meters"]])
+        count += len(kept[-1])
+    rows = np.sort(np.concatenate(kept))
+    return window.take(rows[np.argsort(window.meters[rows], kind="stable")])
+
+
+def _groups(window: MeterWindow, rows: np.ndarray) -> list[np.ndarray]:
+    """The rows by transformer, in an order that only their names decide; a meter without neighbours by itself."""
+    group = window.peer_group[rows]
+    alone = group < 0
+    key = np.where(alone, -1 - np.arange(len(rows)), group)
+    _values, code = np.unique(key, return_inverse=True)
+    groups = [rows[code == one] for one in range(code.max() + 1)]
+    return sorted(groups, key=lambda group: zlib.crc32(str(window.meters[group[0]]).encode()))
+
+
+def split(window: MeterWindow, config: Config) -> tuple[MeterWindow, MeterWindow]:
+    """Whole transformers to learn from, and those held back. With a single one its meters are dealt out instead; with
+    very few meters, those that teach judge as well."""
+    rows = np.arange(len(window))
+    groups = _groups(window, rows)
+    if len(groups) < 5:
+        groups = [rows[at : at + 1] for at in np.argsort([zlib.crc32(str(one).encode()) for one in window.meters])]
+    wanted, held, count = config.training["held_out"] * len(window), [], 0
+    for group in groups:
+        if count >= wanted:
+            break
+        held.append(group)
+        count += len(group)
+    if count < FEWEST_HELD_OUT or count == len(window):
+        return window, window
+    is_held = np.isin(rows, np.concatenate(held))
+    return window.take(rows[~is_held]), window.take(rows[is_held])
+
+
+def _sample(window: MeterWindow):
+    """Evidence about at most METERS_FOR_NETS meters, as they are."""
+    return Neighbourhood(window).evidence(slice(0, METERS_FOR_NETS))
+
+
+def _intervals(native: int) -> list[int]:
+    """The native interval, an hour and a day: what is read less often is scored as well."""
+    return sorted({native, *(longer for longer in (60, 1440) if longer > native and longer % native == 0)})
+
+
+def _plain_features(window: MeterWindow, interval: int) -> np.ndarray:
+    """(M, K) of the meters as they are: the population among which a combination of changes is rare."""
+    neighbourhood = Neighbourhood(replace(window, sums=None, sum_row=None))
+    blocks = [slice(at, at + 256) for at in range(0, len(window), 256)]
+    return np.concatenate([change_features(neighbourhood.evidence(rows).at_interval(interval)) for rows in blocks])
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """Cases of one interval, their readings left behind."""
+
+    seen: Seen
+    nets: dict[str, np.ndarray]
+    truth: Truth
+
+
+def _gather(
+    window: MeterWindow, config: Config, seed: int, intervals: list[int], networks: dict, tell: Callable[[str], None]
+) -> dict[int, Drawn]:
+    training = config.training
+    per_meter = int(np.clip(training["cases"] // max(1, len(window)), LEAST_PER_METER, MOST_PER_METER))
+    found: dict[int, list[Drawn]] = {interval: [] for interval in intervals}
+    count = 0
+    for cases in _draw(window, seed, per_meter, training["lengths"]):
+        count += len(cases)
+        tell(f"{count:,} simulated cases")
+        for interval in intervals:
+            evidence = cases.evidence.at_interval(interval)
+            found[interval].append(Drawn(see(evidence), nets.scores(networks, evidence), Truth.of(cases)))
+    return {interval: _joined(parts) for interval, parts in found.items()}
+
+
+def _draw(window: MeterWindow, seed: int, per_meter: int, lengths: list[int]) -> Iterator[Cases]:
+    shorter = [length for length in lengths if length < window.days]
+    whole = round(len(shorter) * (1 - LENGTH_SHARE) / LENGTH_SHARE) or 1
+    return draw_cases(window, seed, per_meter, days=[*shorter, *[window.days] * whole])
+
+
+def _joined(parts: list[Drawn]) -> Drawn:
+    def column(values):
+        return np.concatenate(list(values))
+
+    change = parts[0].seen.change
+    change = replace(change, **{name: column(getattr(one.seen.change, name) for one in parts) for name in vars(change)})
+    balance = None if parts[0].seen.balance is None else column(one.seen.balance for one in parts)
+    return Drawn(
+        seen=Seen(change, column(one.seen.features for one in parts), balance),
+        nets={name: column(one.nets[name] for one in parts) for name in parts[0].nets},
+        truth=Truth.concatenate([one.truth for one in parts]),
+    )
+
+
+def _stage(config: Config, drawn: Drawn, plain: np.ndarray) -> Stage:
+    truth, models = drawn.truth, config.models
+    weight = np.where(truth.theft, 1.0, np.where(truth.kind == UNTOUCHED, UNTOUCHED_WEIGHT, LOOK_ALIKE_WEIGHT))
+    # Theft that is older than the window has no honest past to differ from: the meter alone cannot learn it.
+    rows = truth.counted
+    stage = Stage(
+        weights=dict(config.weights),
+        booster=Booster(**models["booster"]).fit(drawn.seen.features[rows], truth.theft[rows], weight[rows]),
+        novelty=Novelty(n_estimators=models["isolation_forest"]["n_estimators"]).fit(plain),
+        kinds=_kinds(models["kinds"], drawn),
+    )
+    balanced = drawn.seen.balanced
+    if truth.theft[balanced].any() and not truth.theft[balanced].all():
+        # The balance knows such theft, so here it teaches as well.
+        stage.fused = Booster(**models["booster"]).fit(
+            drawn.seen.both[balanced], truth.theft[balanced], weight[balanced]
+        )
+    return stage
+
+
+def _kinds(settings: dict, drawn: Drawn) -> KindBooster:
+    """Families, and honest changes by name; what was left alone has nothing to tell apart."""
+    truth = drawn.truth
+    rows = truth.counted & (truth.kind != UNTOUCHED)
+    label = np.where(truth.theft, np.char.add(THEFT, truth.family.astype(str)), truth.kind.astype(str))
+    return KindBooster(**settings).fit(drawn.seen.features[rows], label[rows])
+
+
+def _calibrate(stage: Stage, drawn: Drawn) -> None:
+    """On cases of households that taught nothing."""
+    truth = drawn.truth
+    honest = truth.counted & ~truth.theft
+    weight = population(truth)
+    scores = stage.scores(drawn.seen, drawn.nets)
+    for part, values in scores.items():
+        known = honest & ~np.isnan(values)
+        if known.any():
+            stage.tails[part] = Tail().fit(values[known], weight[known])
+    rarities = stage.rarities(scores)
+    modes = {METER: {part: values for part, values in rarities.items() if part != "balance"}}
+    if "balance" in rarities:
+        modes[FUSED] = rarities
+    for mode, speaking in modes.items():
+        evidence, _shares = stage.fuse(speaking)
+        known = truth.counted & (drawn.seen.balanced if mode == FUSED else True)
+        stage.tails[mode] = Tail().fit(evidence[known & honest], weight[known & honest])
+        stage.chances[mode] = Chance().fit(evidence, truth.theft, population(truth, counts=known.astype(float)))
+
+
+def _evaluate(stage: Stage, drawn: Drawn, meters: int) -> dict:
+    judged = stage.judge(drawn.seen, drawn.nets)
+    importance = stage.booster.importance(names())
+    return held_out(
+        judged.score,
+        drawn.truth,
+        data=f"simulated theft and honest changes on {meters:,} meters of this utility that taught nothing",
+        probability=judged.probability,
+        plain=stage.scores(drawn.seen, drawn.nets)["statistical"],
+        importance=importance,
+    )
