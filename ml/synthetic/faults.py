@@ -30,7 +30,10 @@ def _fits(seen: np.ndarray, step: float) -> bool:
 
 def as_registered(kwh: np.ndarray, step: float) -> np.ndarray:
     """In whole counts of the register; unchanged with a step of 0."""
-    return np.round(kwh / np.float32(step)) * np.float32(step) if step else kwh
+    if not step:
+        return kwh
+    counts = np.float32(round(1 / step))  # to divide by it gives the same bits as reading the decimals does
+    return np.round(kwh * counts) / counts
 
 
 def draw_gaps(rng: np.random.Generator, days: int, slots: int, heavy: bool) -> np.ndarray:

@@ -225,8 +225,8 @@ def cheap_hours_used(home, rng):
 
 
 def shift_worker(home, rng):
-    """Lives some hours later or earlier; some by turns of a week."""
-    moved = np.roll(home.kwh, int(rng.uniform(3, 21) / 24 * home.slots), axis=1)
+    """Lives half a day later, give or take some hours; some by turns of a week."""
+    moved = np.roll(home.kwh, int(rng.uniform(5, 19) / 24 * home.slots), axis=1)
     if rng.random() < 0.6:
         return moved
     turn = (np.arange(home.days) // 7 + int(rng.integers(2))) % 2 == 0
