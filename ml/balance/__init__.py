@@ -2,5 +2,15 @@
 
 from ml.balance.features import balance_features, names
 from ml.balance.gate import quality, reasons, trusted
+from ml.balance.transformer import TransformerBalance, meters_behind, transformer_balance
 
-__all__ = ["balance_features", "names", "quality", "reasons", "trusted"]
+__all__ = [
+    "TransformerBalance",
+    "balance_features",
+    "meters_behind",
+    "names",
+    "quality",
+    "reasons",
+    "transformer_balance",
+    "trusted",
+]

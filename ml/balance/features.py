@@ -5,6 +5,8 @@ from functools import cache
 import numpy as np
 
 from ml.balance.residual import TINY, Residual, profile, residual_of
+from ml.change_point import find_change
+from ml.day_channels import read_days
 from ml.evidence import Evidence
 
 ROWS_PER_PASS = 64
@@ -21,8 +23,12 @@ STANDS_STILL = 0.02
 Features = dict[str, np.ndarray]
 
 
-def balance_features(evidence: Evidence) -> np.ndarray:
-    """(N, len(names())) float32; NaN in the rows without a sum meter, and where the balance cannot say."""
+def balance_features(evidence: Evidence, change_day: np.ndarray | None = None) -> np.ndarray:
+    """(N, len(names())) float32; NaN in the rows without a sum meter, and where the balance cannot say.
+
+    `change_day` is (N,) the likeliest first changed day of each meter by its own readings (`find_change`), looked for
+    here if not given.
+    """
     table = np.full((len(evidence), len(names())), np.nan, np.float32)
     if evidence.measured is None or not len(evidence):
         return table
@@ -30,7 +36,9 @@ def balance_features(evidence: Evidence) -> np.ndarray:
     rows = np.flatnonzero(both.any(2).sum(1) >= LEAST_DAYS)
     for start in range(0, len(rows), ROWS_PER_PASS):
         some = rows[start : start + ROWS_PER_PASS]
-        values = features_of(residual_of(evidence.take(some)))
+        taken = evidence.take(some)
+        day = find_change(read_days(taken)).day if change_day is None else change_day[some]
+        values = features_of(residual_of(taken), day)
         for column, name in enumerate(names()):
             table[some, column] = values[name]
     table[~np.isfinite(table)] = np.nan
@@ -44,16 +52,17 @@ def names() -> tuple[str, ...]:
     evidence = Evidence(
         ones, np.datetime64("2024-01-01"), np.arange(28)[None] < 14, ones[:, :, 0], reported=ones, measured=ones
     )
-    return tuple(features_of(residual_of(evidence)))
+    return tuple(features_of(residual_of(evidence), np.array([14])))
 
 
-def features_of(residual: Residual) -> Features:
+def features_of(residual: Residual, change_day: np.ndarray) -> Features:
     """Each (n,). Shares are of the meter's own usual load, `_z` are standard errors, `_days` days up to the last."""
     values: Features = {}
     daily, scans = _patterns(residual)
     values |= scans
     values |= _levels(residual)
     values |= _profiles(residual)
+    values |= _turn(residual, change_day)
     values |= _conditional(residual)
     values |= daily
     values |= residual.quality
@@ -336,6 +345,65 @@ def _profiles(residual: Residual) -> Features:
         values[f"profile_{span}_fit"] = both / np.sqrt(square * size + 1e-4)
         values[f"profile_{span}_size"] = np.sqrt(size)
     return values
+
+
+def _turn(residual: Residual, change_day: np.ndarray) -> Features:
+    """The mean day of the gap and of the meter before and since its own change: a theft moves both alike.
+
+    `turn_llr` weighs "the gap grew by what the meter no longer reports" against "it did not grow", with the unrest of
+    the gap on other days as the error.
+    """
+    day = np.arange(residual.days.shape[1])
+    day_of = change_day[:, None]
+    since = residual.days & (day >= day_of)
+    before = residual.days & (day < day_of) & (day >= day_of - 42)
+    any_day = np.zeros_like(residual.weekend)
+    turns = []
+    for series in (residual.unexplained, residual.missing):
+        means = [profile(series, residual.there * span[:, :, None], any_day)[:, 0] for span in (since, before)]
+        turns.append(means[0] - means[1])
+    more, less = turns
+    both, square, size = (more * less).mean(1), (less**2).mean(1), (more**2).mean(1)
+    values = {
+        "turn_factor": both / (square + 0.01),
+        "turn_fit": both / np.sqrt(square * size + 1e-4),
+        "turn_rest": np.sqrt(np.mean((more - less) ** 2, 1) + 1e-4) / np.sqrt(size + 1e-3),
+        "turn_gap": more.mean(1),
+        "turn_missing": less.mean(1),
+        "turn_days": (len(day) - change_day).astype(np.float32),
+    }
+    level = residual.unexplained.sum(2) / np.maximum(residual.there.sum(2), 1)
+    step, unrest = _other_steps(level, residual.days, change_day)
+    values["turn_unrest"] = unrest
+    values["turn_z"] = values["turn_gap"] / (unrest + 0.02)
+    values["turn_llr"] = values["turn_missing"] * (2 * values["turn_gap"] - values["turn_missing"])
+    values["turn_llr"] = np.clip(values["turn_llr"] / (unrest + 0.02) ** 2, -200, 200)
+    values["turn_rank"] = step
+    return values
+
+
+def _other_steps(level: np.ndarray, days: np.ndarray, change_day: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How the gap's step over two weeks at the change compares with those on days at least ten days away.
+
+    (n,) share of the other days with a smaller step, and (n,) their root mean square without the largest fifth.
+    """
+    length = days.shape[1]
+    kept = np.where(days, level, 0)
+    total, count = (np.concatenate([np.zeros((len(level), 1)), one.cumsum(1)], 1) for one in (kept, days))
+    day = np.arange(length)
+    low, high = np.maximum(day - 14, 0), np.minimum(day + 14, length)
+    before, after = count[:, day] - count[:, low], count[:, high] - count[:, day]
+    step = (total[:, high] - total[:, day]) / np.maximum(after, 1)
+    step -= (total[:, day] - total[:, low]) / np.maximum(before, 1)
+    enough = (before >= 5) & (after >= 5)
+    rows = np.arange(len(level))
+    own = step[rows, np.clip(change_day, 0, length - 1)]
+    others = enough & (np.abs(day - change_day[:, None]) >= 10)
+    n = np.maximum(others.sum(1), 1)
+    smaller = (others & (step < own[:, None])).sum(1) / n
+    size = np.sort(np.where(others, step**2, np.inf), 1)
+    kept_size = np.where(np.arange(length) < (0.8 * n)[:, None], np.where(np.isfinite(size), size, 0), 0)
+    return np.where(others.any(1), smaller, np.nan), np.sqrt(kept_size.sum(1) / np.maximum(0.8 * n, 1))
 
 
 def _conditional(residual: Residual) -> Features:

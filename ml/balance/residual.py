@@ -97,11 +97,9 @@ def clock_lag(measured: np.ndarray, reported: np.ndarray, interval_minutes: int)
     """
     n = len(measured)
     widest = WIDEST_LAG_MINUTES // interval_minutes
-    change = []
-    for series in (measured, reported):
-        steps = np.diff(series.reshape(n, -1), axis=1)
-        change.append(np.where(np.isfinite(steps), steps, np.float32(0)))
-    late, early = change
+    late, early = (np.diff(series.reshape(n, -1), axis=1) for series in (measured, reported))
+    both = np.isfinite(late) & np.isfinite(early)
+    late, early = np.where(both, late, np.float32(0)), np.where(both, early, np.float32(0))
     size = np.sqrt(np.einsum("nt,nt->n", late, late) * np.einsum("nt,nt->n", early, early)) + TINY
     lags = np.arange(-widest, widest + 1)
     agreement = np.empty((n, len(lags)), np.float32)

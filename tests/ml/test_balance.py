@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from ml.balance import balance_features, names, quality, reasons, trusted
+from ml.balance import (
+    balance_features,
+    meters_behind,
+    names,
+    quality,
+    reasons,
+    transformer_balance,
+    trusted,
+)
 from ml.evidence import Evidence, reference_mask
 from tests.ml.conftest import SUSPECT, make_street
 
@@ -144,3 +152,63 @@ def test_readings_of_zero_throughout_do_no_harm():
     assert balance_features(street_evidence(homes, homes)).shape == (6, len(names()))
     dead = np.zeros_like(homes)
     assert not trusted(balance_features(street_evidence(dead, dead))).any()
+
+
+def sums(evidence):
+    return evidence.measured[:1], evidence.reported[:1]
+
+
+def test_an_honest_street_loses_what_its_wires_take():
+    homes = make_street(homes=20, days=98)
+    balance = transformer_balance(*sums(street_evidence(homes, homes)))
+    np.testing.assert_allclose(balance.loss_kwh, balance.delivered_kwh - balance.reported_kwh)
+    assert np.abs(balance.unexplained_share).mean() < 0.005
+    assert balance.quality[0] > 0.9
+
+
+def test_what_a_thief_takes_is_what_nobody_explains():
+    homes = make_street(homes=20, days=98)
+    balance = transformer_balance(*sums(street_evidence(stolen(homes, 0.2), homes)))
+    taken = 0.8 * homes[SUSPECT, ONSET:].sum()
+    assert balance.unexplained_kwh[0, ONSET:].sum() == pytest.approx(taken, rel=0.15)
+    assert abs(balance.unexplained_kwh[0, :ONSET].sum()) < 0.1 * taken
+
+
+def test_a_steady_large_loss_is_not_called_technical():
+    homes = make_street(homes=20, days=98)
+    balance = transformer_balance(*sums(street_evidence(0.7 * homes, homes)))
+    assert balance.unexplained_share.min() > 0.15
+
+
+def test_days_without_a_sum_meter_have_no_balance():
+    homes = make_street(homes=20, days=98)
+    measured, reported = (side.copy() for side in sums(street_evidence(homes, homes)))
+    measured[0, 10:20] = np.nan
+    balance = transformer_balance(measured, reported)
+    assert np.isnan(balance.unexplained_kwh[0]).sum() == 10
+    assert balance.quality[0] == pytest.approx(88 / 98, abs=0.03)
+
+
+def test_daily_sums_are_balanced_too():
+    homes = make_street(homes=20, days=98).sum(2, keepdims=True)
+    balance = transformer_balance(*sums(street_evidence(homes, homes)))
+    assert np.abs(balance.unexplained_share).mean() < 0.01
+
+
+def test_the_fewest_meters_that_explain_a_gap_are_named():
+    rows, share = meters_behind(100, np.array([5, 60, 0, 25, np.nan, 10]))
+    assert rows.tolist() == [1, 3]
+    assert share == pytest.approx(0.85)
+
+
+@pytest.mark.parametrize(("gap", "missing"), [(0, [5.0]), (-3, [5.0]), (10, [0.0, np.nan]), (10, [])])
+def test_nobody_is_named_without_a_gap_or_a_suspect(gap, missing):
+    rows, share = meters_behind(gap, np.array(missing))
+    assert len(rows) == 0
+    assert share == 0
+
+
+def test_meters_that_explain_too_little_say_how_little():
+    rows, share = meters_behind(100, np.array([10, 20]))
+    assert rows.tolist() == [1, 0]
+    assert share == pytest.approx(0.3)
