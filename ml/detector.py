@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Self
 
 from ml import artifacts
+from ml.config import Config
 from ml.ensemble import Ensemble
 from ml.findings import Finding
 from ml.reasons import sentence
@@ -35,11 +36,13 @@ class EnsembleDetector:
         return cls(artifacts.load(folder))
 
     @classmethod
-    def fit(cls, frame, grid=None, sums=None, outcomes=None, timezone: str = "UTC") -> Self:
+    def fit(
+        cls, frame, grid=None, sums=None, outcomes=None, timezone: str = "UTC", config: Config | None = None
+    ) -> Self:
         """Learn from the meters of a frame. Raises InputError when they are too few or their days too short."""
         readings = read_readings([frame], grid, sums, timezone)
         known = None if outcomes is None else read_outcomes(outcomes, readings.order, readings.notes)
-        return cls(fit(readings, known))
+        return cls(fit(readings, known, config))
 
     def save(self, folder: Path | str) -> None:
         artifacts.save(self.ensemble, folder)
@@ -58,12 +61,15 @@ class EnsembleDetector:
 
 
 def fit(
-    readings: Readings, outcomes: dict[str, bool] | None = None, progress: Callable[[float, str], None] | None = None
+    readings: Readings,
+    outcomes: dict[str, bool] | None = None,
+    config: Config | None = None,
+    progress: Callable[[float, str], None] | None = None,
 ) -> Ensemble:
     """An ensemble of the window with most meters. Raises InputError when there is too little to learn from."""
     window = readings.windows[0]
     try:
-        return Ensemble().fit(window, outcomes)
+        return Ensemble(config).fit(window, outcomes, progress)
     except ValueError as error:
         raise InputError(f"nothing could be learned from {len(window):,} meters: {error}. Give more days.") from error
 

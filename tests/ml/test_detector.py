@@ -2,6 +2,7 @@ import pandas as pd
 import pytest
 
 from ml import artifacts
+from ml.config import default_config
 from ml.detector import EnsembleDetector
 from tests.ml.conftest import make_street
 from tests.ml.tables.test_curves import melted
@@ -40,5 +41,5 @@ def test_long_and_wide_frames_give_the_same(detector, frame):
 
 
 def test_a_frame_can_be_learned_from_and_kept(frame, tmp_path):
-    EnsembleDetector.fit(frame).save(tmp_path)
+    EnsembleDetector.fit(frame, config=default_config().quick()).save(tmp_path)
     assert set(EnsembleDetector.load(tmp_path).predict(frame)) == set(frame.columns)

@@ -2,6 +2,9 @@ import pandas as pd
 import pytest
 
 from ml import artifacts
+from ml.commands.train import configured
+from ml.config import default_config
+from ml.tables import InputError
 
 
 def test_a_model_is_learned_and_can_be_loaded(run_json, tmp_path):
@@ -10,7 +13,8 @@ def test_a_model_is_learned_and_can_be_loaded(run_json, tmp_path):
     (tmp_path / "outcomes.csv").write_text("meter,outcome,day\nC-000001,bypass,2025-02-03\nC-000002,no_access,\n")
     result = run_json(
         "train", "--readings", city / "readings.parquet", "--grid", city / "grid.csv", "--sums", city / "sums.parquet",
-        "--outcomes", tmp_path / "outcomes.csv", "--timezone", "Europe/London", "--model", tmp_path / "model",
+        "--outcomes", tmp_path / "outcomes.csv", "--timezone", "Europe/London", "--quick",
+        "--model", tmp_path / "model",
     )  # fmt: skip
     assert result["outcomes"] == 1
     assert (result["meters"], result["days"], result["interval_minutes"]) == (60, 70, 60)
@@ -24,6 +28,28 @@ def test_nothing_can_be_learned_from_two_days(run, tmp_path):
     assert status == 1
     assert "nothing could be learned" in err
     assert not (tmp_path / "model").exists()
+
+
+def test_settings_of_a_file_take_the_place_of_the_usual_ones(tmp_path):
+    (tmp_path / "mine.yaml").write_text("models: {autoencoder: {epochs: 3}}")
+    config, usual = configured(tmp_path / "mine.yaml", quick=False), default_config()
+    assert config.models["autoencoder"] == usual.models["autoencoder"] | {"epochs": 3}
+    assert config.weights == usual.weights
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("models: {transformer: {}}", "there is no setting transformer"),
+        ("ensemble: {weights: {booster: 7}}", "sum to 1"),
+        ("- 1", "needs keys and values"),
+        ("a: [", "is no YAML"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(text, says, tmp_path):
+    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(InputError, match=says):
+        configured(tmp_path / "mine.yaml", quick=False)
 
 
 @pytest.mark.parametrize("arguments", [[], ["train"], ["train", "--readings"], ["score", "--days", "0"], ["dance"]])
