@@ -27,6 +27,8 @@ NIGHT_STEP = 4
 class CitySource:
     """Neighbourhoods are split, never meters of one neighbourhood, and each part has cases of its own."""
 
+    interval_minutes = 60
+
     def __init__(self, consumers: int = 2000, days: int = 120, per_meter: int = 10, city_seed: int = 1):
         self.consumers, self.days, self.per_meter, self.city_seed = consumers, days, per_meter, city_seed
         self.families = dict(FAMILY)

@@ -1,39 +1,46 @@
 """What is graded: our detectors, the usual recipes and plain rules, one line each in DETECTORS.
 
-`fit` trains on the part `train` of a split and returns a scorer. Nothing here is tuned; the detectors bring their own
-parameters.
+Each is trained on the part `train` of a split and becomes a scorer. Nothing is tuned here but in config.yaml.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.ensemble import IsolationForest
 
+from ml import nets
+from ml.booster import Booster, KindBooster
+from ml.change_features import names
+from ml.ensemble import Ensemble
 from ml.evaluation.runs import Study
-from ml.evaluation.study import Scorer
+from ml.evaluation.study import Batch, Scorer
+from ml.evaluation.truth import UNTOUCHED, Truth, population
 from ml.evidence import Evidence, fill_gaps
+from ml.novelty import Novelty
+from ml.stage import FUSED, METER, THEFT, Judgement, Seen, Stage
+from ml.training import Drawn
+from ml.training import _calibrate as calibrate
 
 FLOOR = 0.02
-"""Added to levels before their logarithm is taken: half a day's standby counts as nothing."""
+"""Added to levels before their logarithm is taken: standby counts as nothing."""
 RAW_DAYS = 28
+HELD_BACK = 0.2
+"""Of the training households, to calibrate on."""
 
 
-@dataclass(frozen=True)
-class Detector:
-    title: str
-    learns: str
-    """From what: nothing, readings (without labels), cases (the source's own simulated ones), or own simulator."""
-    sees: str
-    """meter, balance or both."""
-    fit: Callable[[Study, int], Scorer]
+# --------------------------------------------------------------------------------------------- rules and recipes
 
 
 def plain_rule(study: Study, seed: int) -> Scorer:
-    """The frozen protocol's own rule where there is one, else ours: same idea, same 14 days."""
+    """The frozen protocol's own rule where there is one, else ours: the same idea, the same 14 days."""
     level_drop = getattr(study.source, "level_drop", None)
     if level_drop is not None:
         return lambda batch: level_drop(batch.seen)
+    return our_rule(study, seed)
+
+
+def our_rule(study: Study, seed: int) -> Scorer:
     return lambda batch: fallen_level(batch.evidence)
 
 
@@ -55,7 +62,7 @@ def chance(study: Study, seed: int) -> Scorer:
 
 
 def raw_forest(study: Study, seed: int) -> Scorer:
-    """The textbook's isolation forest: levels, spread, extremes, zeros and the mean day of four weeks."""
+    """The textbook's isolation forest: level, spread, extremes, zeros and the mean day of four weeks."""
     forest = IsolationForest(n_estimators=300, random_state=seed).fit(raw_features(study.population(seed)))
     return lambda batch: -forest.score_samples(raw_features(batch.evidence))
 
@@ -67,69 +74,210 @@ def raw_features(evidence: Evidence) -> np.ndarray:
     return np.c_[np.stack(extremes, 1), recent.mean(1)]
 
 
+# ------------------------------------------------------------------------------------------ without simulated theft
+
+
 def change_point(study: Study, seed: int) -> Scorer:
-    return lambda batch: batch.change_point.strength
+    return lambda batch: batch.features.change.strength
 
 
-# PROVISIONAL until ml.booster is there
-class _Booster:
-    def __init__(self, features, training, seed):
-        import lightgbm  # noqa: PLC0415 provisional
-
-        from ml.evaluation.truth import population  # noqa: PLC0415 provisional
-
-        truth = training.truth
-        rows = np.flatnonzero(truth.counted)
-        weights = population(truth, 0.5)[rows]
-        self.features = features
-        self.model = lightgbm.LGBMClassifier(n_estimators=120, num_leaves=15, verbose=-1, n_jobs=1, random_state=seed)
-        x = np.hstack([getattr(training, name) for name in features])[rows]
-        self.model.fit(x, truth.theft[rows], sample_weight=weights / weights.mean())
-
-    def __call__(self, batch):
-        return self.model.predict_proba(np.hstack([getattr(batch, name) for name in self.features]))[:, 1]
-
-    probability = __call__
-
-    def onset(self, batch):
-        return batch.change_point.day
-
-    def families(self, batch):
-        return np.tile(["reduce", "window"], (len(batch), 1))
-
-    def importance(self):
-        return dict(zip(map(str, range(5)), self.model.feature_importances_[:5].tolist(), strict=True))
+def novelty(study: Study, seed: int) -> Scorer:
+    forest = Novelty().fit(study.plain_features(seed))
+    return lambda batch: forest.score(batch.features.features)
 
 
-TRAINERS = {
-    "known": lambda training, seed: _Booster(["change"], training, seed),
-    "known_fused": lambda training, seed: _Booster(["change"], training, seed),
+def network(name: str) -> Callable[[Study, int], Scorer]:
+    def fit(study: Study, seed: int) -> Scorer:
+        """Raises ModuleNotFoundError without torch."""
+        networks = study.networks(seed)
+        if name not in networks:
+            raise ModuleNotFoundError("torch is not installed")
+        return lambda batch: network_scores(networks, batch)[name]
+
+    return fit
+
+
+def network_scores(networks: dict, batch: Batch) -> dict[str, np.ndarray]:
+    return batch.keep("networks", lambda: nets.scores(networks, batch.evidence))
+
+
+# ---------------------------------------------------------------------------------------------- stages as scorers
+
+
+class Learned:
+    """A trained stage of the ensemble; without `balanced`, as if no transformer had a sum meter."""
+
+    def __init__(self, stage: Stage, scores_of: Callable[[Batch], dict[str, np.ndarray]], balanced: bool):
+        self.stage, self.scores_of, self.balanced = stage, scores_of, balanced
+
+    def seen(self, batch: Batch) -> Seen:
+        return batch.features if self.balanced else replace(batch.features, balance=None)
+
+    def __call__(self, batch: Batch) -> np.ndarray:
+        """How rare the fused evidence is among honest meters."""
+        seen = self.seen(batch)
+        evidence, _shares = self.stage.fuse(self.stage.rarities(self.stage.scores(seen, self.scores_of(batch))))
+        fused = seen.balanced & (FUSED in self.stage.tails)
+        rarity = self.stage.tails[METER].rarity(evidence)
+        return np.where(fused, self.stage.tails[FUSED].rarity(evidence), rarity) if fused.any() else rarity
+
+    def judge(self, batch: Batch) -> Judgement:
+        return self.stage.judge(self.seen(batch), self.scores_of(batch))
+
+    def probability(self, batch: Batch) -> np.ndarray:
+        return self.judge(batch).probability
+
+    def onset(self, batch: Batch) -> np.ndarray:
+        return self.judge(batch).change.day
+
+    def families(self, batch: Batch) -> np.ndarray:
+        """(N, 2) str: the attack families that fit best."""
+        classes = np.array(self.stage.kinds.classes)
+        thefts = np.flatnonzero(np.char.startswith(classes, THEFT))
+        order = np.argsort(-self.judge(batch).kinds[:, thefts], 1)[:, :2]
+        return np.char.replace(classes[thefts][order], THEFT, "")
+
+    def importance(self) -> dict[str, float]:
+        return self.stage.booster.importance(names())
+
+
+class Shipped(Learned):
+    """The ensemble as a utility gets it: its own score, ties and all."""
+
+    def __call__(self, batch: Batch) -> np.ndarray:
+        return self.judge(batch).score
+
+
+def train_known(study: Study, seed: int, drawn: Drawn, tell_kinds: bool = False) -> dict[str, Learned]:
+    """The ensemble's stage, trained on the source's own cases instead of on our simulator's."""
+    held = np.random.default_rng(seed).permutation(np.unique(drawn.truth.household))
+    held = held[: round(HELD_BACK * len(held))]
+    judges = np.isin(drawn.truth.household, held)
+    taught, shown = taken(drawn, np.flatnonzero(~judges)), taken(drawn, np.flatnonzero(judges))
+    truth, settings = taught.truth, study.config.models
+    rows = np.flatnonzero(truth.counted)
+    weight = even_weights(truth)
+    stage = Stage(
+        weights=dict(study.config.weights),
+        booster=Booster(**settings["booster"]).fit(taught.seen.features[rows], truth.theft[rows], weight[rows]),
+        novelty=Novelty(n_estimators=settings["isolation_forest"]["n_estimators"]).fit(study.plain_features(seed)),
+        kinds=_kinds(settings["kinds"], taught) if tell_kinds else KindBooster(),
+    )
+    rows = np.flatnonzero(taught.seen.balanced & truth.counted)
+    if len(rows):
+        stage.fused = Booster(**settings["booster"]).fit(taught.seen.both[rows], truth.theft[rows], weight[rows])
+    calibrate(stage, shown)
+    networks = study.networks(seed)
+
+    def scores_of(batch: Batch) -> dict[str, np.ndarray]:
+        return network_scores(networks, batch)
+
+    return {"known": Learned(stage, scores_of, False), "known_fused": Learned(stage, scores_of, True)}
+
+
+def even_weights(truth: Truth) -> np.ndarray:
+    """(N,) with mean 1: half for thefts, half for honest cases, kinds alike."""
+    weight = population(truth, prevalence=0.5)
+    return weight * len(weight)
+
+
+def taken(drawn: Drawn, rows: np.ndarray) -> Drawn:
+    seen = drawn.seen
+    change = replace(seen.change, **{name: values[rows] for name, values in vars(seen.change).items()})
+    balance = None if seen.balance is None else seen.balance[rows]
+    networks = {name: values[rows] for name, values in drawn.nets.items()}
+    return Drawn(Seen(change, seen.features[rows], balance), networks, drawn.truth.take(rows))
+
+
+def without(drawn: Drawn, kinds: list[str]) -> Drawn:
+    return taken(drawn, np.flatnonzero(~np.isin(drawn.truth.kind, kinds)))
+
+
+def _kinds(settings: dict, drawn: Drawn) -> KindBooster:
+    truth = drawn.truth
+    rows = np.flatnonzero(truth.counted & (truth.kind != UNTOUCHED))
+    label = np.where(truth.theft, np.char.add(THEFT, truth.family.astype(str)), truth.kind.astype(str))
+    return KindBooster(**settings).fit(drawn.seen.features[rows], label[rows])
+
+
+def known(name: str) -> Callable[[Study, int], Scorer]:
+    def fit(study: Study, seed: int) -> Scorer:
+        both = study.remembered(
+            seed, "known stage", lambda: train_known(study, seed, study.training(seed), tell_kinds=True)
+        )
+        return both[name]
+
+    return fit
+
+
+def booster_alone(study: Study, seed: int) -> Scorer:
+    stage = DETECTORS["known"].fit(study, seed).stage
+    return lambda batch: stage.booster.score(batch.features.features)
+
+
+def train_permuted(study: Study, drawn: Drawn, dealt: Truth) -> Scorer:
+    """A booster that was told wrong labels: what it finds was never about theft."""
+    rows = np.flatnonzero(dealt.counted)
+    settings = study.config.models["booster"]
+    booster = Booster(**settings).fit(drawn.seen.features[rows], dealt.theft[rows], even_weights(dealt)[rows])
+    return lambda batch: booster.score(batch.features.features)
+
+
+def balance_alone(study: Study, seed: int) -> Scorer:
+    """Where the balance may not speak, the score is that of an ordinary meter."""
+    drawn = study.training(seed)
+    rows = np.flatnonzero(drawn.seen.balanced & drawn.truth.counted)
+    weight, theft = even_weights(drawn.truth)[rows], drawn.truth.theft[rows]
+    booster = Booster(**study.config.models["booster"]).fit(drawn.seen.balance[rows], theft, weight)
+    usual = float(np.median(booster.score(drawn.seen.balance[rows])[~theft]))
+    return lambda batch: np.where(batch.features.balanced, booster.score(batch.features.balance), usual)
+
+
+def shipped(balanced: bool) -> Callable[[Study, int], Scorer]:
+    def fit(study: Study, seed: int) -> Scorer:
+        ensemble = study.remembered(
+            seed, "ensemble", lambda: Ensemble(study.config).fit(study.source.window(seed, "train", everyday=True))
+        )
+
+        def scores_of(batch: Batch) -> dict[str, np.ndarray]:
+            return batch.keep("shipped networks", lambda: nets.scores(ensemble.networks, batch.evidence))
+
+        interval = study.source.interval_minutes
+        return Shipped(ensemble.stages[interval], scores_of, balanced)
+
+    return fit
+
+
+# ----------------------------------------------------------------------------------------------------- the register
+
+
+@dataclass(frozen=True)
+class Detector:
+    learns: str
+    """From what: nothing, readings (without labels), cases (the source's simulated ones), or our own simulator."""
+    fit: Callable[[Study, int], Scorer]
+
+
+DETECTORS: dict[str, Detector] = {
+    "plain_rule": Detector("nothing", plain_rule),
+    "fallen_level": Detector("nothing", our_rule),
+    "random": Detector("nothing", chance),
+    "raw_forest": Detector("readings", raw_forest),
+    "autoencoder": Detector("readings", network("autoencoder")),
+    "gru": Detector("readings", network("lstm")),
+    "change_point": Detector("nothing", change_point),
+    "isolation_forest": Detector("readings", novelty),
+    "known_booster": Detector("cases", booster_alone),
+    "known": Detector("cases", known("known")),
+    "balance": Detector("cases", balance_alone),
+    "known_fused": Detector("cases", known("known_fused")),
+    "shipped": Detector("own simulator", shipped(balanced=False)),
+    "shipped_fused": Detector("own simulator", shipped(balanced=True)),
 }
 
 
-def family_guesses(guesses: np.ndarray, truth, detected: np.ndarray) -> dict[str, float]:
+def family_guesses(guesses: np.ndarray, truth: Truth, detected: np.ndarray) -> dict[str, float]:
     """Share of the detected thefts whose family is the first of (N, 2) names, or one of both."""
     chosen = detected & truth.theft & truth.counted
     right = guesses[chosen] == truth.family[chosen][:, None]
     return {"family_first_guess": float(right[:, 0].mean()), "family_in_two": float(right.any(1).mean())}
-
-
-def _trained(name):
-    return lambda study, seed: TRAINERS[name](study.training(seed), seed)
-
-
-DETECTORS = {
-    "plain_rule": Detector("plain rule", "nothing", "meter", plain_rule),
-    "fallen_level": Detector(
-        "plain rule, ours", "nothing", "meter", lambda study, seed: lambda batch: fallen_level(batch.evidence)
-    ),
-    "random": Detector("chance", "nothing", "meter", chance),
-    "raw_forest": Detector("isolation forest, raw", "readings", "meter", raw_forest),
-    "change_point": Detector("change point", "nothing", "meter", change_point),
-    "known": Detector("booster", "cases", "meter", _trained("known")),
-    "known_booster": Detector("booster", "cases", "meter", _trained("known")),
-    "balance": Detector("booster", "cases", "meter", _trained("known")),
-    "known_fused": Detector("booster", "cases", "meter", _trained("known_fused")),
-    "shipped": Detector("booster", "cases", "meter", _trained("known_fused")),
-    "shipped_fused": Detector("booster", "cases", "meter", _trained("known_fused")),
-}

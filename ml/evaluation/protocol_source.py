@@ -15,6 +15,8 @@ from ml.window import MeterWindow
 class ProtocolSource:
     """Raises FileNotFoundError where the protocol or its curves are not there."""
 
+    interval_minutes = 30
+
     def __init__(self, protocol_folder: Path, data_folder: Path):
         self.frozen = protocol(str(protocol_folder))
         self.data_folder = Path(data_folder)
@@ -79,21 +81,34 @@ class ProtocolSource:
     def window(self, seed: int, part: str = "train", everyday: bool = False) -> MeterWindow:
         chosen = self.part(seed, part)
         rows = chosen.meters
-        kwh = self.curves.readings[rows]
+        group = np.repeat(np.arange(len(chosen.groups)), [len(group) for group in chosen.groups])
+        kwh, sums = self.curves.readings[rows], None
         if everyday:
-            batches = self.frozen.protocol.cases(self.curves, chosen, kinds=[UNTOUCHED])
-            kwh = np.concatenate([batch.evidence.everyday for batch in batches])
+            kwh, sums = self._everyday(chosen)
         timezone, offset = CLOCKS[self.curves.name]
         return MeterWindow(
             meters=np.char.add("household ", rows.astype(str)),
             kwh=kwh,
             first_day=np.datetime64(self.curves.first_day.date(), "D"),
             interval_minutes=30,
-            peer_group=np.repeat(np.arange(len(chosen.groups)), [len(group) for group in chosen.groups]),
+            peer_group=group,
             contract_active=np.ones(kwh.shape[:2], bool),
             timezone=timezone,
             utc_offset_minutes=offset,
+            sums=sums,
+            sum_row=None if sums is None else group,
         )
+
+    def _everyday(self, part) -> tuple[np.ndarray, np.ndarray]:
+        """Readings of all meters and of the sum meters, as they are on any day: nobody says who steals."""
+        kwh, sums = [], []
+        for batch in self.frozen.protocol.cases(self.curves, part, kinds=[UNTOUCHED]):
+            seen = batch.evidence
+            kwh.append(seen.everyday)
+            # The sum meter of a case runs with its household untouched: as everyday, if that is its everyday state.
+            changed = np.abs(seen.readings - seen.everyday[seen.member]) > 0
+            sums.append(seen.sums[changed.sum((1, 2)).argmin()])
+        return np.concatenate(kwh), np.stack(sums)
 
     def grade(
         self,

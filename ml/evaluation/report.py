@@ -40,7 +40,8 @@ def _text(table: Table) -> str:
 
 
 def tables(report: Mapping) -> Iterator[Table]:
-    yield goals(report)
+    if "protocol" in report["studies"]:
+        yield goals(report)
     for study in report["studies"].values():
         yield from study_tables(study)
     if report.get("original"):

@@ -58,11 +58,13 @@ def run(
     folders = find(protocol, "NTL_PROTOCOL", "protocol"), find(data, "NTL_DATA", "data")
     if all(folders):
         study = Study(ProtocolSource(*folders), part, quick, progress, 20 if quick else 200)
+        study.config = study.config.quick() if quick else study.config
         studies["protocol"] = kept.study("protocol", study, seeds, [row for row in chosen if row in ROWS])
     if "city" in chosen or not studies:
         city = city or (CitySource(consumers=600, days=91, per_meter=8) if quick else CitySource())
         names = [row for row in CITY_ROWS if not quick or row in chosen] if studies or not quick else chosen
         study = Study(city, part, quick, progress, 20 if quick else 200)
+        study.config = study.config.quick() if quick else study.config
         studies["city"] = kept.study("city", study, seeds[:2], [row for row in names if row in ROWS])
     report = {
         "schema": SCHEMA,

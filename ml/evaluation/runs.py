@@ -3,8 +3,15 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from ml.evaluation.study import ORDINARY, Batch, Scored, Scorer, Setting, Source, Training, score
+import numpy as np
+
+from ml import nets
+from ml.change_features import change_features
+from ml.config import Config, default_config
+from ml.evaluation.study import ORDINARY, Batch, Scored, Scorer, Setting, Source, score
 from ml.evidence import Evidence, Neighbourhood
+from ml.training import Drawn
+from ml.training import _joined as joined
 
 FAULTS: dict[str, Setting] = {
     "none": ORDINARY,
@@ -25,6 +32,7 @@ class Study:
     quick: bool = False
     progress: Callable[[str], None] = print
     resamples: int = 200
+    config: Config = field(default_factory=default_config)
     _memory: dict = field(default_factory=dict)
 
     def population(self, seed: int) -> Evidence:
@@ -35,9 +43,27 @@ class Study:
         window = self.source.window(seed, "train", everyday=True)
         return Neighbourhood(window).evidence(slice(0, len(window)))
 
-    def training(self, seed: int) -> Training:
+    def networks(self, seed: int) -> dict:
+        """The autoencoder and the forecaster, fitted to the training households without labels."""
+        return self.remembered(
+            seed, "networks", lambda: nets.fit(self.config, self.population(seed), lambda doing: None)
+        )
+
+    def plain_features(self, seed: int) -> np.ndarray:
+        """(M, K) change features of the training households as they are."""
+        return self.remembered(seed, "plain features", lambda: change_features(self.population(seed)))
+
+    def training(self, seed: int) -> Drawn:
         """The source's own cases of the training households, once as they are and once more with faulty balances."""
-        return self.remembered(seed, "training", lambda: Training.of(self._training_batches(seed)))
+        return self.remembered(seed, "training", lambda: self._training(seed))
+
+    def _training(self, seed: int) -> Drawn:
+        networks = self.networks(seed)
+        parts = [
+            Drawn(batch.features, nets.scores(networks, batch.evidence), batch.truth)
+            for batch in self._training_batches(seed)
+        ]
+        return joined(parts)
 
     def _training_batches(self, seed: int) -> Iterable[Batch]:
         kinds = getattr(self.source, "known_kinds", None)

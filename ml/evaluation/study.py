@@ -6,17 +6,13 @@ detector is trained on the part `train` of a split, scores `validation` while it
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Protocol, Self
+from typing import Protocol
 
 import numpy as np
 
-from ml.balance import balance_features
-from ml.change_features import features_of
-from ml.change_point import ChangePoint, find_change
-from ml.day_channels import Days, read_days
 from ml.evaluation.truth import Truth
 from ml.evidence import Evidence
+from ml.stage import Seen, see
 from ml.window import MeterWindow
 
 PARTS = ("train", "validation", "test")
@@ -38,25 +34,12 @@ class Batch:
     def __len__(self) -> int:
         return len(self.truth)
 
-    @cached_property
-    def days(self) -> Days:
-        return read_days(self.evidence)
-
     @property
-    def change_point(self) -> ChangePoint:
-        return self._kept("change_point", lambda: find_change(self.days))
+    def features(self) -> Seen:
+        """What the stages of an ensemble ask about a case."""
+        return self.keep("features", lambda: see(self.evidence))
 
-    @property
-    def change(self) -> np.ndarray:
-        """(N, K) features of the meter alone."""
-        return self._kept("change", lambda: features_of(self.days, self.change_point, self.evidence))
-
-    @property
-    def balance(self) -> np.ndarray:
-        """(N, B) features of its transformer."""
-        return self._kept("balance", lambda: balance_features(self.evidence))
-
-    def _kept(self, name: str, compute: Callable):
+    def keep(self, name: str, compute: Callable):
         if name not in self.kept:
             self.kept[name] = compute()
         return self.kept[name]
@@ -140,24 +123,3 @@ class Source(Protocol):
     def grade_delay(self, chosen_on: tuple[np.ndarray, Scored], graded: tuple[np.ndarray, Scored]) -> dict: ...
 
     def grade_onset(self, day: np.ndarray, scored: Scored, detected: np.ndarray) -> dict: ...
-
-
-@dataclass(frozen=True, eq=False)
-class Training:
-    """Features and truth of the cases that a detector may learn from."""
-
-    change: np.ndarray
-    balance: np.ndarray
-    truth: Truth
-
-    def take(self, rows: np.ndarray) -> Self:
-        return Training(self.change[rows], self.balance[rows], self.truth.take(rows))
-
-    def without(self, kinds: Sequence[str]) -> Self:
-        return self.take(~np.isin(self.truth.kind, kinds))
-
-    @classmethod
-    def of(cls, batches: Iterable[Batch]) -> Self:
-        parts = [(batch.change, batch.balance, batch.truth) for batch in batches]
-        change, balance, truth = zip(*parts, strict=True)
-        return cls(np.concatenate(change), np.concatenate(balance), Truth.concatenate(truth))

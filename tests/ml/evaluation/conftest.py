@@ -1,5 +1,6 @@
 import pytest
 
+from ml.config import default_config
 from ml.evaluation.city_source import CitySource
 from ml.evaluation.runs import Study
 
@@ -7,4 +8,6 @@ from ml.evaluation.runs import Study
 @pytest.fixture(scope="session")
 def study():
     """A village, six draws of each home: enough to see that the questions are put right, not to answer them."""
-    return Study(CitySource(consumers=150, days=91, per_meter=6), quick=True, progress=lambda doing: None, resamples=5)
+    village = CitySource(consumers=150, days=91, per_meter=6)
+    config = default_config().quick()
+    return Study(village, quick=True, progress=lambda doing: None, resamples=5, config=config)
