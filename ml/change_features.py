@@ -66,6 +66,7 @@ def _all(days: Days, change: ChangePoint, evidence: Evidence) -> Features:
         values |= _spreads(label, days, now, past)
         values |= _profiles(label, days, now, past, evidence.peer_level)
         values |= _distributions(label, days, now, past)
+    values |= _quiet_hours("since", days, since, before)
     values |= _courses(days, since, recent[28])
     values |= _two_states(days, since)
     values |= _last_year(days, recent[28])
@@ -104,10 +105,10 @@ def _spread(values: np.ndarray, chosen: np.ndarray) -> np.ndarray:
 def _spreads(label: str, days: Days, now: np.ndarray, past: np.ndarray) -> Features:
     """How much the days differ among themselves, and whether low and high readings move together from day to day."""
     values = {}
-    for name in ("level", "base", "peak", "likeness", "rough", "zero", "night_noise"):
+    for name in ("level", "base", "low", "peak", "likeness", "rough", "zero", "night_noise"):
         channel = days.channels[name]
         values[f"{label}_spread_{name}"] = np.log(_spread(channel, now) + 0.02) - np.log(_spread(channel, past) + 0.02)
-    for one, other in (("base", "peak"), ("base", "median"), ("level", "base"), ("level", "flat")):
+    for one, other in (("base", "peak"), ("low", "peak"), ("base", "median"), ("level", "base"), ("level", "flat")):
         values[f"{label}_{one}_with_{other}"] = _correlation(
             days.channels[one], days.channels[other], now
         ) - _correlation(days.channels[one], days.channels[other], past)
@@ -221,6 +222,45 @@ def _inside(length: np.ndarray, centre: np.ndarray) -> np.ndarray:
     return away <= length[:, None] / 2
 
 
+def _quiet_hours(label: str, days: Days, now: np.ndarray, past: np.ndarray) -> Features:
+    """The low readings of each hour now against before: what runs day and night shows which hours are registered in
+    part, and on how many days."""
+    names = [f"{label}_quiet_{name}" for name in ("min", "q1", "median", "q3", "max", "unrest", "depth", "contrast")]
+    names += [f"{label}_{name}" for name in ("gap_strength", "gap_hours", "gap_centre", "rise_strength")]
+    if days.hourly.shape[2] != 24:
+        return dict.fromkeys(names, np.full(len(now), np.nan))
+    quiet = _low_by_hour(days.hourly, now) / _low_by_hour_floor(days)
+    quiet = np.log(quiet + 0.1) - np.log(_low_by_hour(days.hourly, past) / _low_by_hour_floor(days) + 0.1)
+    ranked = np.sort(quiet, 1)
+    depth, contrast, _length, _centre = _scan(quiet)
+    # The same for means, each hour in its own day-to-day noise.
+    floor = 0.05 * days.usual[:, None, None]
+    logs = np.log(days.hourly + floor)
+    n, m = np.maximum(now.sum(1), 1)[:, None], np.maximum(past.sum(1), 1)[:, None]
+    mean_now, mean_past = profile_over(logs, now), profile_over(logs, past)
+    spread = np.sqrt(np.maximum(profile_over(logs**2, past) - mean_past**2, 0) + 0.1**2)
+    strength = (mean_now - mean_past) / (spread * np.sqrt(1 / n + 1 / m))
+    centred = strength - np.median(strength, axis=1)[:, None]
+    _gap, gap_contrast, hours, centre = _scan(centred)
+    _rise, rise_contrast, _hours, _at_hour = _scan(-centred)
+    values = (ranked[:, 0], ranked[:, 6], ranked[:, 12], ranked[:, 17], ranked[:, 23])
+    values += (np.abs(np.diff(quiet, axis=1)).mean(1), depth, contrast, gap_contrast, hours, centre, rise_contrast)
+    return dict(zip(names, values, strict=True))
+
+
+def _low_by_hour(hourly: np.ndarray, days: np.ndarray) -> np.ndarray:
+    """(N, 24) the reading of each hour that a fifth of the chosen days stay under."""
+    ranked = np.where(days[:, :, None], hourly, np.float32(np.inf))
+    ranked.sort(1)
+    place = (np.maximum(days.sum(1) - 1, 0) // 5)[:, None, None]
+    values = np.take_along_axis(ranked, place, 1)[:, 0]
+    return np.where(np.isfinite(values), values, 0)
+
+
+def _low_by_hour_floor(days: Days) -> np.ndarray:
+    return np.maximum(days.usual[:, None], 1e-3)
+
+
 def _distributions(label: str, days: Days, now: np.ndarray, past: np.ndarray) -> Features:
     """Quantiles of the readings now against before: scaling moves all alike, a cap only the highest."""
     usual = days.usual
@@ -240,6 +280,9 @@ def _distributions(label: str, days: Days, now: np.ndarray, past: np.ndarray) ->
         values[f"{label}_{kind}near_top"] = _share_near_top(ranked, count, top, 0.05)
         values[f"{label}_{kind}repeats"] = _repeats(ranked, count, usual)
     values[f"{label}_at_top_count"] = np.log1p(values[f"{label}_at_top"] * n_after)
+    # How many readings as high as before would be expected above the highest now: a cap leaves none of them.
+    above = (np.isfinite(before) & (before > 1.03 * _at(after, n_after, 1.0)[:, None])).sum(1)
+    values[f"{label}_none_above"] = np.log1p(above / np.maximum(n_before, 1) * n_after)
     return values
 
 
@@ -315,7 +358,7 @@ def _extreme_week(level: np.ndarray, seen: np.ndarray, extreme) -> np.ndarray:
 def _two_states(days: Days, since: np.ndarray) -> Features:
     """Whether the days since the change fall into two groups, as they do when a bypass is used on some days only."""
     values = {}
-    for name in ("level", "base", "peak"):
+    for name in ("level", "base", "low", "peak"):
         channel = days.channels[name]
         known = since & ~np.isnan(channel)
         count = known.sum(1)

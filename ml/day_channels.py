@@ -18,7 +18,7 @@ LOG_LIMIT = 4.0
 BLOCKS = 6
 """Parts of the day, four hours each."""
 CHANNELS = (
-    *("level", "base", "median", "peak", "zero", "rough", "flat", "equal", "likeness", "night_noise"),
+    *("level", "base", "low", "median", "peak", "zero", "rough", "flat", "equal", "likeness", "night_noise"),
     *(f"block_{block}" for block in range(BLOCKS)),
 )
 
@@ -132,6 +132,7 @@ def _distribution(filled: np.ndarray, usual: np.ndarray, peers: np.ndarray) -> d
 
     return {
         "base": against_usual(ranked[:, :, slots // 8]),
+        "low": against_usual(ranked[:, :, : slots // 2].mean(2)),
         "median": against_usual(ranked[:, :, slots // 2]),
         "peak": against_usual(ranked[:, :, -1]),
     }

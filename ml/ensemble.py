@@ -10,6 +10,7 @@ from ml.evidence import Evidence, blocks
 from ml.explain import explain
 from ml.features import measure
 from ml.findings import Finding
+from ml.outcomes import Outcome
 from ml.rules import Rules
 from ml.stage import Judgement, Stage, see
 from ml.training import Progress, train
@@ -30,12 +31,12 @@ class Ensemble:
         self.trained_on_: dict = {}
 
     def fit(
-        self, window: MeterWindow, outcomes: dict[str, bool] | None = None, progress: Progress | None = None
+        self, window: MeterWindow, outcomes: dict[str, Outcome] | None = None, progress: Progress | None = None
     ) -> Self:
         """Learn from simulated theft on the window's own curves, and from outcomes of visits where there are enough.
 
-        `outcomes` says by meter whether a visit found a loss. `progress(share done, what is being done)`. Raises
-        ValueError when no meter of the window has enough data.
+        `outcomes` says by meter whether a visit found a loss, and when. `progress(share done, what is being done)`.
+        Raises ValueError when no meter of the window has enough data.
         """
         trained = train(self.config, self._recent(window), outcomes or {}, progress)
         self.stages, self.networks, self.held_out_ = trained.stages, trained.networks, trained.held_out

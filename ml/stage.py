@@ -53,7 +53,7 @@ def see(evidence: Evidence) -> Seen:
     change = find_change(days)
     balance = None
     if evidence.measured is not None:
-        balance = balance_features(evidence)
+        balance = balance_features(evidence, change.day)
         balance[~trusted(balance)] = np.nan
     return Seen(change, features_of(days, change, evidence), balance)
 

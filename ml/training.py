@@ -19,6 +19,7 @@ from ml.evaluation.held_out import held_out
 from ml.evaluation.truth import UNTOUCHED, Truth, population
 from ml.evidence import Neighbourhood
 from ml.novelty import Novelty
+from ml.outcomes import Outcome, learn_from_visits
 from ml.stage import FUSED, METER, THEFT, Seen, Stage, see
 from ml.synthetic.cases import Cases, draw_cases
 from ml.window import MeterWindow
@@ -44,7 +45,9 @@ class Trained:
     """What the analytics page shows: the evaluation on the transformers that were held back."""
 
 
-def train(config: Config, window: MeterWindow, outcomes: dict[str, bool], progress: Progress | None = None) -> Trained:
+def train(
+    config: Config, window: MeterWindow, outcomes: dict[str, Outcome], progress: Progress | None = None
+) -> Trained:
     """Raises ValueError when no meter of the window has enough data to learn from."""
     tell = progress or (lambda _share, _doing: None)
     learn, judge = split(chosen(window, config), config)
@@ -62,6 +65,10 @@ def train(config: Config, window: MeterWindow, outcomes: dict[str, bool], progre
     shown = _gather(judge, config, config.training["seed"] + ANOTHER_SEED, intervals, networks, lambda d: tell(at, d))
     for interval in intervals:
         _calibrate(stages[interval], shown[interval])
+    if outcomes and (learned := learn_from_visits(window, outcomes)):
+        stage = stages[window.interval_minutes]
+        stage.outcomes, stage.tails["outcomes"], stage.weights["outcomes"] = learned
+        _calibrate(stage, shown[window.interval_minutes])
     tell(0.95, "evaluation")
     native = shown[window.interval_minutes]
     return Trained(stages, networks, _evaluate(stages[window.interval_minutes], native, len(judge)))
@@ -215,7 +222,7 @@ def _calibrate(stage: Stage, drawn: Drawn) -> None:
     scores = stage.scores(drawn.seen, drawn.nets)
     for part, values in scores.items():
         known = honest & ~np.isnan(values)
-        if known.any():
+        if known.any() and part != "outcomes":  # that one is rare among visits in vain
             stage.tails[part] = Tail().fit(values[known], weight[known])
     rarities = stage.rarities(scores)
     modes = {METER: {part: values for part, values in rarities.items() if part != "balance"}}
