@@ -18,7 +18,7 @@ from pyarrow import parquet
 
 from ml.commands.common import add_output_options, bar, positive, print_json, written_at_once
 from ml.synthetic.city import AS_ORIGINALLY_DESCRIBED, ORDINARY, TIMEZONE, Block, stream_city
-from ml.synthetic.history import _serial
+from ml.synthetic.history import serial_of
 from ml.tables import InputError
 
 RECIPES = {"ordinary": ORDINARY, "original": AS_ORIGINALLY_DESCRIBED}
@@ -117,7 +117,7 @@ def _truth(block: Block) -> Iterator[tuple]:
 def _events(block: Block, rows_so_far: int) -> Iterator[tuple]:
     """Events carry the serial of the meter, readings the number of the consumer."""
     first = rows_so_far - len(block.consumers)
-    owner = {_serial(first + row): consumer.number for row, consumer in enumerate(block.consumers)}
+    owner = {serial_of(first + row): consumer.number for row, consumer in enumerate(block.consumers)}
     for event in sorted(block.events, key=lambda event: (event.at, event.meter)):
         yield owner[event.meter], event.at.isoformat(), event.code
 

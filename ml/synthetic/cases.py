@@ -88,7 +88,7 @@ class Cases:
         def joined(arrays):
             return None if any(array is None for array in arrays) else np.concatenate(arrays)
 
-        names = ("kwh", "reference", "peer_level", "reported", "measured")
+        names = ("kwh", "reference", "peer_level", "reported", "measured", "filled")
         evidence = replace(first, **{name: joined([getattr(one.evidence, name) for one in parts]) for name in names})
         truth = [field.name for field in fields(Cases) if field.name != "evidence"]
         return Cases(evidence, **{name: joined([getattr(one, name) for one in parts]) for name in truth})
@@ -184,6 +184,7 @@ class _Round:
         self.climates: dict[int, Climate] = {}
         self.consumed_otherwise: dict[int, np.ndarray] = {}
         self.reported_otherwise: dict[int, np.ndarray] = {}
+        self.missing_otherwise: dict[int, np.ndarray] = {}
         self.around = Neighbourhood(replace(bare, kwh=self._everyday())) if options.everyday else self.plain
         self.balance = self._balance()
 
@@ -331,29 +332,34 @@ class _Round:
     # ------------------------------------------------------------------------------------------- the others
 
     def _everyday(self) -> np.ndarray:
-        """(M, D, S) as the window's, with everybody in an everyday state; remembers who consumes otherwise."""
+        """(M, D, S) as the window's, with everybody in an everyday state; remembers who differs from the window."""
         kwh = self.window.kwh.copy()
-        for row in np.flatnonzero(self.has_data):
+        for row in np.flatnonzero(self.has_data).tolist():
             rng = self.rng(row, 10_000)
-            state = rng.random()
-            if state >= EVERYDAY_THEFT + EVERYDAY_CHANGE:
+            state, gap = rng.random(2)
+            changes, has_gaps = state < EVERYDAY_THEFT + EVERYDAY_CHANGE, gap < GAP_SHARE + HEAVY_GAP_SHARE
+            if not changes and not has_gaps:
                 continue
-            keys = rng.exponential(size=len(KINDS)) / _WEIGHT
-            steals = state < EVERYDAY_THEFT
-            allowed = self.options.attacks if steals else set(self.options.look_alikes) - {"outage"}
-            kind = self._pick(keys, allowed, _IS_ATTACK if steals else ~_IS_ATTACK)
             seen = self.plain.evidence(slice(row, row + 1))
             curve = _Curve(self.filled[row], np.isnan(seen.kwh[0]), seen.reference[0])
-            one = self._changed(row, 10_000, curve, kind, self._onset(rng, rng.random(), kind, curve))
-            if one is None or kind == UNTOUCHED:
-                continue
-            stored = from_civil_days(one.registered[None], self.plain.ahead)[0]
+            one = self._everyday_state(row, rng, curve, steals=state < EVERYDAY_THEFT) if changes else None
+            registered, missing = curve.kwh if one is None else one.registered, curve.missing
+            if has_gaps:
+                missing = missing | draw_gaps(self.rng(row, 10_001), *missing.shape, heavy=gap < HEAVY_GAP_SHARE)
+                self.missing_otherwise[row] = missing
+            reported = np.where(missing, np.float32(np.nan), registered)
+            stored = from_civil_days(reported[None], self.plain.ahead)[0]
             kwh[row] = np.where(np.isnan(kwh[row]), kwh[row], stored)
-            reported = np.where(curve.missing, np.float32(np.nan), one.registered)
-            self.reported_otherwise[int(row)] = fill_gaps(reported[None])[0]
-            if not steals:
-                self.consumed_otherwise[int(row)] = one.consumed
+            self.reported_otherwise[row] = fill_gaps(reported[None])[0]
+            if one is not None and one.consumed is not curve.kwh:
+                self.consumed_otherwise[row] = one.consumed
         return kwh
+
+    def _everyday_state(self, row: int, rng: np.random.Generator, curve: "_Curve", steals: bool) -> "_Case | None":
+        keys = rng.exponential(size=len(KINDS)) / _WEIGHT
+        allowed = self.options.attacks if steals else set(self.options.look_alikes) - {"outage"}
+        kind = self._pick(keys, allowed, _IS_ATTACK if steals else ~_IS_ATTACK)
+        return self._changed(row, 10_000, curve, kind, self._onset(rng, rng.random(), kind, curve))
 
     def _balance(self) -> "_Balance | None":
         window = self.window
@@ -422,7 +428,8 @@ class _Balance:
         self.round, self.row_of = around, row_of
         count = int(row_of.max(initial=-1)) + 1 if measured is None else len(measured)
         shape = (count, around.window.days, around.window.slots)
-        self.reported, used = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+        self.reported, self.filled = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+        used = np.zeros(shape, np.float32)
         self.members = [np.flatnonzero(row_of == one) for one in range(count)]
         rng = np.random.default_rng([around.seed, around.number, 7])
         self.loss = rng.uniform(0.03, 0.05, count)
@@ -430,6 +437,7 @@ class _Balance:
         for one, rows in enumerate(self.members):
             if len(rows):
                 self.reported[one] = sum(self.reported_by(row) for row in rows.tolist())
+                self.filled[one] = sum(self.missing_of(row) for row in rows.tolist())
                 used[one] = sum(
                     self.consumed(row) if measured is None else self._otherwise(row) for row in rows.tolist()
                 )
@@ -441,6 +449,12 @@ class _Balance:
     def reported_by(self, row: int) -> np.ndarray:
         """(D, S) that a household's meter reports in its everyday state, gaps filled."""
         return self.round.reported_otherwise.get(row, self.round.filled[row])
+
+    def missing_of(self, row: int) -> np.ndarray:
+        """(D, S) bool: where its everyday state has gaps."""
+        if row in self.round.missing_otherwise:
+            return self.round.missing_otherwise[row]
+        return np.isnan(self.round.plain.evidence(slice(row, row + 1)).kwh[0])
 
     def consumed(self, row: int) -> np.ndarray:
         """(D, S) that a household really draws in its everyday state."""
@@ -455,23 +469,24 @@ class _Balance:
 
     def beside(self, evidence: Evidence, rows: np.ndarray, cases: list[_Case]) -> Evidence:
         """The evidence with each case's own sums beside it; NaN where no sum meter delivers."""
-        reported = np.full(evidence.kwh.shape, np.nan, np.float32)
-        measured = np.full(evidence.kwh.shape, np.nan, np.float32)
+        reported, measured, filled = (np.full(evidence.kwh.shape, np.nan, np.float32) for _ in range(3))
         with_gaps = fill_gaps(evidence.kwh)
         faulty: dict[tuple[int, int], tuple[BalanceFault, np.ndarray, np.ndarray]] = {}
-        own_row, own_reported, own_consumed = -1, None, None
+        own_row, own_reported, own_consumed, filled_by_others = -1, None, None, None
         for number, (row, one) in enumerate(zip(rows.tolist(), cases, strict=True)):
             at = int(self.row_of[row])
             if at < 0:
                 continue
             if row != own_row:
                 own_row, own_consumed, own_reported = row, self.consumed(row), self.reported_by(row)
+                filled_by_others = self.filled[at] - self.missing_of(row)
             key = (at, one.draw)
             if key not in faulty:
                 faulty[key] = self._faulty(at, one.draw)
             fault, delivered, elsewhere = faulty[key]
             reported[number] = self.reported[at] - own_reported + with_gaps[number]
             measured[number] = delivered
+            filled[number] = filled_by_others
             if row not in elsewhere:
                 more = one.consumed * np.float32(self.gain[row]) - own_consumed
                 measured[number] += delayed(more, fault.lag) * np.float32(fault.gain * (1 + self.loss[at]))
@@ -480,7 +495,7 @@ class _Balance:
                 measured[number][one.dark] = 0
         np.clip(measured, 0, None, out=measured)
         np.clip(reported, 0, None, out=reported)
-        return replace(evidence, reported=reported, measured=measured)
+        return replace(evidence, reported=reported, measured=measured, filled=filled)
 
     def _faulty(self, at: int, draw: int) -> tuple[BalanceFault, np.ndarray, np.ndarray]:
         """A transformer's fault in that draw, what its sum meter then measures, and the members it does not feed."""

@@ -139,8 +139,8 @@ def hang_meters(
     replaced = np.flatnonzero(rng.random(rows) < 0.01)
     on = rng.integers(5, days - 5, len(replaced))
     swapped = {int(row): (first_day + day).item() for row, day in zip(replaced, on, strict=True)}
-    meters = [Meter(_serial(row), row, hung[row], swapped.get(row)) for row in range(rows)]
-    meters += [Meter(_serial(rows + n), row, day, None) for n, (row, day) in enumerate(swapped.items())]
+    meters = [Meter(serial_of(row), row, hung[row], swapped.get(row)) for row in range(rows)]
+    meters += [Meter(serial_of(rows + n), row, day, None) for n, (row, day) in enumerate(swapped.items())]
     kwh = np.concatenate([measured, measured[replaced]])
     for second, (row, day) in enumerate(zip(replaced, on, strict=True)):
         kwh[row, day:] = np.nan
@@ -177,7 +177,7 @@ def power_cuts(
         day, slot = rng.integers(days), rng.integers(slots)
         dark[below, day, slot : slot + max(1, slots * rng.integers(1, 5) // 24)] = True
         at = _moment(first_day, day, slot / slots)
-        events += [MeterEvent(_serial(first_row + row), at, "power_outage") for row in below]
+        events += [MeterEvent(serial_of(first_row + row), at, "power_outage") for row in below]
     return events, dark
 
 
@@ -195,19 +195,20 @@ def tamper_events(
             says = cause & (rng.random(len(by_theft)) < chance)
             part = rng.random(len(by_theft))
             events += [
-                MeterEvent(_serial(first_row + row), _moment(first_day, day[row], part[row]), code)
+                MeterEvent(serial_of(first_row + row), _moment(first_day, day[row], part[row]), code)
                 for row in np.flatnonzero(says)
             ]
     for row in np.flatnonzero(plan.change == "magnet_some_hours"):
         again = plan.onset[row] + rng.integers(1, 30, int(rng.integers(0, 6)))
         events += [
-            MeterEvent(_serial(first_row + row), _moment(first_day, day, rng.random()), "magnetic_field")
+            MeterEvent(serial_of(first_row + row), _moment(first_day, day, rng.random()), "magnetic_field")
             for day in again[again < plan.end[row]]
         ]
     return events
 
 
-def _serial(row: int) -> str:
+def serial_of(row: int) -> str:
+    """Of the meter in that row of a city: the first one of each consumer, then the replacements."""
     return f"M{100_000 + row}"
 
 

@@ -7,10 +7,10 @@ def _(text: str) -> str:
 
 
 FAMILY_WORDS: dict[str, str] = {
-    "reduce": _("a part of everything passes the meter"),
-    "reduce_random": _("a varying part of everything passes the meter"),
-    "clip_peaks": _("the peaks pass the meter"),
-    "subtract": _("a constant load passes the meter"),
+    "reduce": _("a part of everything bypasses the meter"),
+    "reduce_random": _("a varying part of everything bypasses the meter"),
+    "clip_peaks": _("the peaks bypass the meter"),
+    "subtract": _("a constant load bypasses the meter"),
     "window": _("the same hours of each day are hidden"),
     "flat": _("the meter repeats a constant"),
     "foreign_profile": _("another consumer's readings"),
@@ -18,8 +18,8 @@ FAMILY_WORDS: dict[str, str] = {
     "tariff_shift": _("consumption counted at cheaper hours"),
     "on_off": _("the meter counts only at times"),
     "intermittent": _("a bypass that is used at times"),
-    "drift": _("more and more passes the meter"),
-    "heating": _("the heating passes the meter"),
+    "drift": _("more and more bypasses the meter"),
+    "heating": _("the heating bypasses the meter"),
     "zero": _("the meter stands still"),
     "mixture": _("several tampers at once"),
 }

@@ -154,3 +154,8 @@ def test_too_few_days_and_unknown_kinds_are_refused(window):
         next(draw_cases(replace(window, kwh=window.kwh[:, :20], contract_active=window.contract_active[:, :20]), 1))
     with pytest.raises(ValueError, match="not known: magic"):
         next(draw_cases(window, 1, attacks={"magic"}))
+
+
+def test_what_neighbours_only_had_filled_in_is_counted(cases):
+    assert np.nanmax(cases.evidence.filled) >= 1
+    assert 0 < np.nanmean(cases.evidence.filled > 0) < 0.5
