@@ -43,6 +43,7 @@ LEAST_MEMBERS = 5
 """Of a transformer for which a sum meter is made up."""
 DRAWS_PER_ROUND = 5
 READINGS_PER_BLOCK = 12_000_000
+METERS_PER_PASS = 256
 SOUTH = ("Australia/", "Antarctica/", "Pacific/Auckland", "America/Sao_Paulo", "America/Argentina", "Africa/Johannes")
 
 KINDS = (*sorted(set(ATTACKS) - {IDENTITY}), *sorted(LOOK_ALIKES))
@@ -178,13 +179,14 @@ class _Round:
         self.has_data = self._with_enough_data()
         self.usable = self.by_name[self.has_data[self.by_name]]
         self.filled = np.empty_like(window.kwh)
-        """(M, D, S) civil days with the gaps filled."""
-        for rows, seen in _in_blocks(self.plain):
-            self.filled[rows] = fill_gaps(seen.kwh)
+        """(M, D, S) civil days with the gaps filled; days without a contract as they were read, for the balance."""
+        for start in range(0, len(window), METERS_PER_PASS):
+            rows = slice(start, start + METERS_PER_PASS)
+            self.filled[rows] = fill_gaps(to_civil_days(window.kwh[rows], self.plain.ahead))
         self.climates: dict[int, Climate] = {}
         self.consumed_otherwise: dict[int, np.ndarray] = {}
         self.reported_otherwise: dict[int, np.ndarray] = {}
-        self.missing_otherwise: dict[int, np.ndarray] = {}
+        self.unread_otherwise: dict[int, np.ndarray] = {}
         self.around = Neighbourhood(replace(bare, kwh=self._everyday())) if options.everyday else self.plain
         self.balance = self._balance()
 
@@ -200,7 +202,7 @@ class _Round:
         seen = self.plain.evidence(rows)
         drawn = []
         for place, row in enumerate(rows):
-            curve = _Curve(self.filled[row], np.isnan(seen.kwh[place]), seen.reference[place])
+            curve = self._curve(int(row), seen.kwh[place], seen.reference[place])
             drawn += [(place, one) for draw in draws if (one := self._case(int(row), draw, curve)) is not None]
         if not drawn:
             return
@@ -223,6 +225,13 @@ class _Round:
             missing_kwh=np.array([one.missing_kwh for one in cases]),
         )
 
+    def _curve(self, row: int, kwh: np.ndarray, reference: np.ndarray) -> "_Curve":
+        return _Curve(self.filled[row], np.isnan(kwh), self.unread(row), reference)
+
+    def unread(self, row: int) -> np.ndarray:
+        """(D, S) bool: where the meter sent no reading."""
+        return ~(to_civil_days(self.window.kwh[row : row + 1], self.plain.ahead)[0] >= 0)
+
     def rng(self, row: int, *what: int) -> np.random.Generator:
         return np.random.default_rng([self.seed, self.names[row], self.number, *what])
 
@@ -244,11 +253,13 @@ class _Round:
         one = self._changed(row, draw, curve, kind, 0 if before else self._onset(rng, timing, kind, curve))
         if one is None:
             return None
-        missing = curve.missing
+        missing, unread = curve.missing, curve.unread
         if gap < GAP_SHARE + HEAVY_GAP_SHARE:
             gaps = draw_gaps(self.rng(row, draw, 1), *missing.shape, heavy=gap < HEAVY_GAP_SHARE)
-            missing = missing | gaps
+            missing, unread = missing | gaps, unread | gaps
         one.kwh = np.where(missing, np.float32(np.nan), one.registered)
+        if self.balance is not None:
+            one.reported = _reported(one.registered, unread)
         return one
 
     def _pick(self, keys: np.ndarray, allowed: Collection[str], group: np.ndarray) -> str:
@@ -341,16 +352,15 @@ class _Round:
             if not changes and not has_gaps:
                 continue
             seen = self.plain.evidence(slice(row, row + 1))
-            curve = _Curve(self.filled[row], np.isnan(seen.kwh[0]), seen.reference[0])
+            curve = self._curve(row, seen.kwh[0], seen.reference[0])
             one = self._everyday_state(row, rng, curve, steals=state < EVERYDAY_THEFT) if changes else None
-            registered, missing = curve.kwh if one is None else one.registered, curve.missing
+            registered, unread = curve.kwh if one is None else one.registered, curve.unread
             if has_gaps:
-                missing = missing | draw_gaps(self.rng(row, 10_001), *missing.shape, heavy=gap < HEAVY_GAP_SHARE)
-                self.missing_otherwise[row] = missing
-            reported = np.where(missing, np.float32(np.nan), registered)
-            stored = from_civil_days(reported[None], self.plain.ahead)[0]
-            kwh[row] = np.where(np.isnan(kwh[row]), kwh[row], stored)
-            self.reported_otherwise[row] = fill_gaps(reported[None])[0]
+                unread = unread | draw_gaps(self.rng(row, 10_001), *unread.shape, heavy=gap < HEAVY_GAP_SHARE)
+                self.unread_otherwise[row] = unread
+            stored = np.where(unread, np.float32(np.nan), registered)
+            kwh[row] = np.where(np.isnan(kwh[row]), kwh[row], from_civil_days(stored[None], self.plain.ahead)[0])
+            self.reported_otherwise[row] = _reported(registered, unread)
             if one is not None and one.consumed is not curve.kwh:
                 self.consumed_otherwise[row] = one.consumed
         return kwh
@@ -372,12 +382,6 @@ class _Round:
         return _Balance(self, row_of, None)
 
 
-def _in_blocks(neighbourhood: Neighbourhood, size: int = 256) -> Iterator[tuple[slice, Evidence]]:
-    for start in range(0, len(neighbourhood.window), size):
-        rows = slice(start, min(start + size, len(neighbourhood.window)))
-        yield rows, neighbourhood.evidence(rows)
-
-
 @dataclass(frozen=True, eq=False)
 class _Curve:
     """One meter's civil days."""
@@ -385,6 +389,9 @@ class _Curve:
     kwh: np.ndarray
     """(D, S) with the gaps filled."""
     missing: np.ndarray
+    """(D, S) bool: without a reading, or without a contract."""
+    unread: np.ndarray
+    """(D, S) bool: without a reading."""
     reference: np.ndarray
 
     @property
@@ -412,6 +419,12 @@ class _Case:
     """(D, S) bool: slots without supply, for the neighbours too."""
     kwh: np.ndarray | None = None
     """(D, S) as registered, with the gaps."""
+    reported: np.ndarray | None = None
+    """(D, S) as registered, gaps filled, as a sum over meters takes it."""
+
+
+def _reported(registered: np.ndarray, unread: np.ndarray) -> np.ndarray:
+    return fill_gaps(np.where(unread, np.float32(np.nan), registered)[None])[0]
 
 
 def _takes_something(home: Home, after: np.ndarray) -> bool:
@@ -437,7 +450,7 @@ class _Balance:
         for one, rows in enumerate(self.members):
             if len(rows):
                 self.reported[one] = sum(self.reported_by(row) for row in rows.tolist())
-                self.filled[one] = sum(self.missing_of(row) for row in rows.tolist())
+                self.filled[one] = sum(self.unread_of(row) for row in rows.tolist())
                 used[one] = sum(
                     self.consumed(row) if measured is None else self._otherwise(row) for row in rows.tolist()
                 )
@@ -450,11 +463,10 @@ class _Balance:
         """(D, S) that a household's meter reports in its everyday state, gaps filled."""
         return self.round.reported_otherwise.get(row, self.round.filled[row])
 
-    def missing_of(self, row: int) -> np.ndarray:
+    def unread_of(self, row: int) -> np.ndarray:
         """(D, S) bool: where its everyday state has gaps."""
-        if row in self.round.missing_otherwise:
-            return self.round.missing_otherwise[row]
-        return np.isnan(self.round.plain.evidence(slice(row, row + 1)).kwh[0])
+        otherwise = self.round.unread_otherwise.get(row)
+        return self.round.unread(row) if otherwise is None else otherwise
 
     def consumed(self, row: int) -> np.ndarray:
         """(D, S) that a household really draws in its everyday state."""
@@ -470,7 +482,6 @@ class _Balance:
     def beside(self, evidence: Evidence, rows: np.ndarray, cases: list[_Case]) -> Evidence:
         """The evidence with each case's own sums beside it; NaN where no sum meter delivers."""
         reported, measured, filled = (np.full(evidence.kwh.shape, np.nan, np.float32) for _ in range(3))
-        with_gaps = fill_gaps(evidence.kwh)
         faulty: dict[tuple[int, int], tuple[BalanceFault, np.ndarray, np.ndarray]] = {}
         own_row, own_reported, own_consumed, filled_by_others = -1, None, None, None
         for number, (row, one) in enumerate(zip(rows.tolist(), cases, strict=True)):
@@ -479,19 +490,19 @@ class _Balance:
                 continue
             if row != own_row:
                 own_row, own_consumed, own_reported = row, self.consumed(row), self.reported_by(row)
-                filled_by_others = self.filled[at] - self.missing_of(row)
+                filled_by_others = self.filled[at] - self.unread_of(row)
             key = (at, one.draw)
             if key not in faulty:
                 faulty[key] = self._faulty(at, one.draw)
             fault, delivered, elsewhere = faulty[key]
-            reported[number] = self.reported[at] - own_reported + with_gaps[number]
+            reported[number] = self.reported[at] - own_reported + one.reported
             measured[number] = delivered
             filled[number] = filled_by_others
             if row not in elsewhere:
                 more = one.consumed * np.float32(self.gain[row]) - own_consumed
                 measured[number] += delayed(more, fault.lag) * np.float32(fault.gain * (1 + self.loss[at]))
             if one.dark is not None:
-                reported[number][one.dark] = with_gaps[number][one.dark]
+                reported[number][one.dark] = one.reported[one.dark]
                 measured[number][one.dark] = 0
         np.clip(measured, 0, None, out=measured)
         np.clip(reported, 0, None, out=reported)

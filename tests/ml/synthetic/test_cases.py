@@ -159,3 +159,21 @@ def test_too_few_days_and_unknown_kinds_are_refused(window):
 def test_what_neighbours_only_had_filled_in_is_counted(cases):
     assert np.nanmax(cases.evidence.filled) >= 1
     assert 0 < np.nanmean(cases.evidence.filled > 0) < 0.5
+
+
+def test_an_untouched_meter_has_the_evidence_of_its_window(window):
+    """Sums too: what a balance learns from is what it is asked about, gaps and ended contracts included."""
+    sums = np.stack([fill_gaps(window.kwh[window.peer_group == one]).sum(0) for one in (0, 1)])
+    kwh, active = window.kwh.copy(), window.contract_active.copy()
+    kwh[2, 40:45] = np.nan
+    active[5, 60:] = False
+    real = replace(window, kwh=kwh, contract_active=active, sums=sums, sum_row=window.peer_group)
+    cases = draw(real, everyday=False, faulty=0)
+    whole = ~np.isnan(cases.evidence.kwh[:, :40]).any((1, 2))
+    same_as_window = cases.take(whole & (cases.kind == "untouched"))
+    asked = Neighbourhood(real).evidence(same_as_window.household)
+    alike = np.isnan(same_as_window.evidence.kwh).sum((1, 2)) == np.isnan(asked.kwh).sum((1, 2))
+    assert alike.sum() > 20
+    for name in ("kwh", "reference", "peer_level", "reported", "filled"):
+        ours, theirs = getattr(same_as_window.evidence, name)[alike], getattr(asked, name)[alike]
+        assert np.allclose(ours, theirs, atol=1e-3, equal_nan=True), name
