@@ -6,10 +6,12 @@ import os
 import platform
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from ml.config import Config, default_config
 from ml.evaluation import model_card, original
 from ml.evaluation.average import average
 from ml.evaluation.city_source import CitySource
@@ -57,14 +59,12 @@ def run(
     studies = {}
     folders = find(protocol, "NTL_PROTOCOL", "protocol"), find(data, "NTL_DATA", "data")
     if all(folders):
-        study = Study(ProtocolSource(*folders), part, quick, progress, 20 if quick else 200)
-        study.config = study.config.quick() if quick else study.config
+        study = Study(ProtocolSource(*folders), part, quick, progress, 20 if quick else 200, _config(quick))
         studies["protocol"] = kept.study("protocol", study, seeds, [row for row in chosen if row in ROWS])
     if "city" in chosen or not studies:
         city = city or (CitySource(consumers=600, days=91, per_meter=8) if quick else CitySource())
         names = [row for row in CITY_ROWS if not quick or row in chosen] if studies or not quick else chosen
-        study = Study(city, part, quick, progress, 20 if quick else 200)
-        study.config = study.config.quick() if quick else study.config
+        study = Study(city, part, quick, progress, 20 if quick else 200, _config(quick))
         studies["city"] = kept.study("city", study, seeds[:2], [row for row in names if row in ROWS])
     report = {
         "schema": SCHEMA,
@@ -81,6 +81,19 @@ def run(
     (kept.folder / "tables.txt").write_text(as_text(report), encoding="utf-8")
     (kept.folder / "model-card.md").write_text(model_card.render(report), encoding="utf-8")
     return report
+
+
+def _config(quick: bool) -> Config:
+    """That of config.yaml, with as many threads as the environment allows: on a busy one two wait for each other."""
+    config = default_config().quick() if quick else default_config()
+    threads = os.environ.get("OMP_NUM_THREADS")
+    if threads is None:
+        return config
+    return replace(config, models={name: own | _threads(name, threads) for name, own in config.models.items()})
+
+
+def _threads(model: str, threads: str) -> dict[str, int]:
+    return {} if model == "isolation_forest" else {"threads": int(threads)}
 
 
 def find(given: Path | str | None, variable: str, name: str) -> Path | None:
