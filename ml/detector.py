@@ -11,10 +11,11 @@ from ml.findings import Finding
 from ml.reasons import sentence
 from ml.tables import InputError, Readings, read_outcomes, read_readings
 
+UNSAID = {"no_balance"}
+"""Notes that whoever gave the files knows."""
 NOTES = {
     "short_reference": "The history is short: its first third, at least 14 days, counts as the honest past.",
     "no_neighbours": "There are no neighbours to compare with.",
-    "no_balance": "No sum meter measures what its transformer delivers.",
     "balance_refused": "The balance of its transformer is not trusted and was left out.",
     "zero_queue": "It registers nothing: look up whether a contract runs before anybody drives there.",
 }
@@ -83,7 +84,7 @@ def findings(ensemble: Ensemble, readings: Readings) -> list[Finding]:
 def sentences(finding: Finding) -> list[str]:
     """Why, in words, the weightiest first; then what the score could not rest on."""
     said = [sentence(reason) for reason in finding.reasons]
-    return said + [NOTES.get(note, note.replace("_", " ")) for note in finding.notes]
+    return said + [NOTES.get(note, note.replace("_", " ")) for note in finding.notes if note not in UNSAID]
 
 
 def as_dict(finding: Finding) -> dict:

@@ -2,7 +2,6 @@ import pandas as pd
 import pytest
 
 from ml import artifacts
-from ml.config import default_config
 from ml.detector import EnsembleDetector
 from tests.ml.conftest import make_street
 from tests.ml.tables.test_curves import melted
@@ -38,8 +37,3 @@ def test_several_meters_give_a_result_each(detector, frame):
 
 def test_long_and_wide_frames_give_the_same(detector, frame):
     assert detector.predict(melted(frame)) == detector.predict(frame)
-
-
-def test_a_frame_can_be_learned_from_and_kept(frame, tmp_path):
-    EnsembleDetector.fit(frame, config=default_config().quick()).save(tmp_path)
-    assert set(EnsembleDetector.load(tmp_path).predict(frame)) == set(frame.columns)

@@ -48,6 +48,15 @@ def test_the_result_comes_as_json_on_request(run_json, model, city, tmp_path):
     assert result["notes"] == {}
 
 
+def test_a_short_history_is_scored_and_the_reasons_say_so(scored, city, tmp_path):
+    pd.read_parquet(city / "readings.parquet").set_index("timestamp").iloc[: 28 * 24].to_parquet(
+        tmp_path / "short.parquet"
+    )
+    scores = scored(tmp_path / "short.parquet")
+    assert scores["score"].notna().mean() > 0.9
+    assert scores.loc[scores["score"].notna(), "reasons"].str.contains("first third").all()
+
+
 def test_a_file_that_cannot_be_used_leaves_the_old_scores_alone(run, model, city, tmp_path):
     out = tmp_path / "scores.csv"
     out.write_text("old")

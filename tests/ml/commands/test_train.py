@@ -6,17 +6,30 @@ from ml.commands.train import configured
 from ml.config import default_config
 from ml.tables import InputError
 
+HARDLY_ANY = """
+models:
+  isolation_forest: {n_estimators: 20}
+  autoencoder: {epochs: 1}
+  lstm: {epochs: 1}
+  booster: {rounds: 20, learning_rate: 0.3}
+  kinds: {rounds: 2}
+training: {meters: 60, cases: 300, lengths: [35]}
+"""
+
 
 def test_a_model_is_learned_and_can_be_loaded(run_json, tmp_path):
     run_json("generate", "--consumers", 60, "--days", 70, "--out", tmp_path / "city")
     city = tmp_path / "city"
+    (tmp_path / "settings.yaml").write_text(HARDLY_ANY)
     (tmp_path / "outcomes.csv").write_text("meter,outcome,day\nC-000001,bypass,2025-02-03\nC-000002,no_access,\n")
     result = run_json(
         "train", "--readings", city / "readings.parquet", "--grid", city / "grid.csv", "--sums", city / "sums.parquet",
-        "--outcomes", tmp_path / "outcomes.csv", "--timezone", "Europe/London", "--quick",
+        "--outcomes", tmp_path / "outcomes.csv", "--timezone", "Europe/London",
+        "--config", tmp_path / "settings.yaml",
         "--model", tmp_path / "model",
     )  # fmt: skip
     assert result["outcomes"] == 1
+    assert 0 <= result["held_out"]["headline"]["auc"]["value"] <= 1
     assert (result["meters"], result["days"], result["interval_minutes"]) == (60, 70, 60)
     assert artifacts.load(tmp_path / "model")
 
