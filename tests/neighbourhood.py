@@ -5,6 +5,7 @@ from datetime import date
 import numpy as np
 
 from apps.grid.models import Consumer, Transformer, Zone
+from ml.config import default_config
 from ml.ensemble import Ensemble
 from ml.window import MeterWindow
 from tests import factories
@@ -35,7 +36,7 @@ def trained() -> Ensemble:
         peer_group=np.arange(METERS) % 2,
         contract_active=np.ones((METERS, DAYS), dtype=bool),
     )
-    return Ensemble().fit(window)
+    return Ensemble(default_config().quick()).fit(window)
 
 
 def store(zone: Zone, days: int = DAYS) -> list[Consumer]:

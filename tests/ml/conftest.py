@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from ml.config import default_config
 from ml.ensemble import Ensemble
 from ml.synthetic.city import generate_city
 from ml.window import MeterWindow
@@ -52,7 +53,8 @@ def small_city():
 
 @pytest.fixture(scope="session")
 def ensemble(small_city):
-    return Ensemble().fit(small_city.window())
+    """Quickly trained: what it finds says that the parts work together, not how good the shipped settings are."""
+    return Ensemble(default_config().quick()).fit(small_city.window())
 
 
 @pytest.fixture
