@@ -97,7 +97,7 @@ class Novelty:
         known = np.where(np.isnan(features).all(0), 0, features)
         low, self.middle_, high = np.nanquantile(known, [0.16, 0.5, 0.84], axis=0).astype(np.float32)
         self.spread_ = np.maximum((high - low) / 2, 1e-3 * np.maximum(np.abs(self.middle_), 1))
-        rows = self._scaled(features)[:, self._used]
+        rows = self.scaled(features)[:, self._used]
         forest = IsolationForest(
             n_estimators=self.n_estimators, max_samples=min(self.max_samples, len(rows)), random_state=self.seed
         )
@@ -107,11 +107,12 @@ class Novelty:
 
     def score(self, features: np.ndarray) -> np.ndarray:
         """(N,) about 0 for a meter like most."""
-        scaled = self._scaled(features)
+        scaled = self.scaled(features)
         rare = STEEPNESS * (self.trees_.score(scaled[:, self._used]) - self.usual_)
         return rare - LESS_WEIGHT * scaled[:, self._less].mean(1)
 
-    def _scaled(self, features: np.ndarray) -> np.ndarray:
+    def scaled(self, features: np.ndarray) -> np.ndarray:
+        """(N, K) in spreads from the middle of the fitted meters, 0 where unknown."""
         scaled = np.nan_to_num((features - self.middle_) / self.spread_)
         return np.clip(scaled, -SPREADS, SPREADS).astype(np.float32)
 
