@@ -101,6 +101,11 @@ def network_scores(networks: dict, batch: Batch) -> dict[str, np.ndarray]:
     return batch.keep("networks", lambda: nets.scores(networks, batch.evidence))
 
 
+def unsupervised(study: Study, seed: int) -> Scorer:
+    fusion = study.unsupervised(seed)
+    return lambda batch: fusion.score(batch.evidence)
+
+
 # ---------------------------------------------------------------------------------------------- stages as scorers
 
 
@@ -267,6 +272,7 @@ DETECTORS: dict[str, Detector] = {
     "gru": Detector("readings", network("lstm")),
     "change_point": Detector("nothing", change_point),
     "isolation_forest": Detector("readings", novelty),
+    "unsupervised": Detector("readings", unsupervised),
     "known_booster": Detector("cases", booster_alone),
     "known": Detector("cases", known("known")),
     "balance": Detector("cases", balance_alone),

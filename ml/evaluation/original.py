@@ -80,26 +80,26 @@ def _evidence(seed: int, consumers: int, days: int, recipe) -> Iterator[tuple[Ev
 
 
 def events(evidence: Evidence) -> np.ndarray:
-    """(N, 12) what happened at any time of the window, gone again or not: peaks, zeros, odd hours, level."""
-    kwh = evidence.kwh
-    there = ~np.isnan(kwh)
-    daily = np.nanmean(np.where(there.any(2, keepdims=True), kwh, 0), 2)
-    usual = np.nanmedian(np.where(there, kwh, np.nan).reshape(len(kwh), -1), 1)[:, None] + 1e-3
-    level = daily / np.maximum(np.median(daily, 1)[:, None], 1e-3) / np.maximum(evidence.peer_level, 0.1)
-    peaks = np.where(there, kwh, 0).max(2) / usual
-    night = kwh[:, :, evidence.slots * 2 // 24 : evidence.slots * 5 // 24]
-    night = np.where(np.isnan(night), 0, night).mean(2)
-    empty = np.where(there, kwh == 0, False).mean(2)
-    columns = [_longest(empty > 0.95), (empty > 0.95).mean(1)]
-    for values in (level, peaks, night / usual, night / np.maximum(daily, 1e-3)):
-        smooth = _weekly(values)
-        columns += [np.quantile(values, 0.98, 1), smooth.max(1), smooth.min(1), smooth.max(1) / (smooth.min(1) + 0.05)]
+    """(N, K) what happened at any time of the window, gone again or not: peaks, zeros, odd hours, level."""
+    kwh = np.where(np.isnan(evidence.kwh), 0, evidence.kwh)
+    daily, peak = kwh.mean(2), kwh.max(2)
+    night = kwh[:, :, evidence.slots * 2 // 24 : evidence.slots * 5 // 24].mean(2)
+    empty = peak == 0
+    columns = [_longest(empty), empty.mean(1)]
+    for values, against in ((daily, evidence.peer_level), (peak, 1.0), (night, 1.0), (night / (daily + 1e-3), 1.0)):
+        level = values / np.maximum(against, 0.1)
+        level = level / (np.median(level, 1)[:, None] + 1e-3)
+        weeks = _weekly(level)
+        columns += [*np.quantile(level, (0.05, 0.8, 0.9, 0.95, 0.98, 1), axis=1), weeks.max(1), weeks.min(1)]
+        for times in (1.5, 2, 3):
+            on = level > times
+            columns += [on.mean(1), _weekly(on.astype(np.float32), 28).max(1)]
     return np.nan_to_num(np.stack(columns, 1), posinf=1e6).astype(np.float32)
 
 
-def _weekly(values: np.ndarray) -> np.ndarray:
-    whole = values[:, : values.shape[1] // 7 * 7]
-    return whole.reshape(len(values), -1, 7).mean(2)
+def _weekly(values: np.ndarray, days: int = 7) -> np.ndarray:
+    whole = values[:, : values.shape[1] // days * days]
+    return whole.reshape(len(values), -1, days).mean(2)
 
 
 def _longest(on: np.ndarray) -> np.ndarray:

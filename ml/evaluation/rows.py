@@ -20,7 +20,10 @@ from ml.window import MeterWindow
 
 PLAIN, PLAIN_OURS = "plain_rule", "fallen_level"
 KNOWN, KNOWN_FUSED, SHIPPED, SHIPPED_FUSED = "known", "known_fused", "shipped", "shipped_fused"
-NO_MODEL = (*(PLAIN, "random", "raw_forest", "autoencoder", "gru", "change_point", "isolation_forest"),)
+NO_MODEL = (
+    *(PLAIN, "random", "raw_forest", "autoencoder", "gru", "change_point", "isolation_forest"),
+    "unsupervised",
+)
 MAIN = (PLAIN, KNOWN, KNOWN_FUSED, SHIPPED, SHIPPED_FUSED)
 TRAINED = (KNOWN, KNOWN_FUSED)
 """Those that are trained again for each family and kind that is left out."""

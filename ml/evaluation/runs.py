@@ -12,6 +12,7 @@ from ml.evaluation.study import ORDINARY, Batch, Scored, Scorer, Setting, Source
 from ml.evidence import Evidence, Neighbourhood
 from ml.training import Drawn
 from ml.training import _joined as joined
+from ml.unsupervised import Unsupervised
 
 FAULTS: dict[str, Setting] = {
     "none": ORDINARY,
@@ -43,11 +44,15 @@ class Study:
         window = self.source.window(seed, "train", everyday=True)
         return Neighbourhood(window).evidence(slice(0, len(window)))
 
-    def networks(self, seed: int) -> dict:
-        """The autoencoder and the forecaster, fitted to the training households without labels."""
+    def unsupervised(self, seed: int) -> Unsupervised:
+        """The fusion of all that learns without a simulated theft, fitted to the training households."""
         return self.remembered(
-            seed, "networks", lambda: nets.fit(self.config, self.population(seed), lambda doing: None)
+            seed, "unsupervised", lambda: Unsupervised(settings=self.config.models).fit(self.population(seed))
         )
+
+    def networks(self, seed: int) -> dict:
+        """The autoencoder and the forecaster that were fitted with it; empty without torch."""
+        return self.unsupervised(seed).networks_
 
     def plain_features(self, seed: int) -> np.ndarray:
         """(M, K) change features of the training households as they are."""
