@@ -1,6 +1,6 @@
 # Two commands for a newcomer: make demo, make test. Everything else is named by make help.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench setup start stop clean
+.PHONY: help demo test check bench evaluate setup start stop clean
 ARGS ?=
 with_services := scripts/with_services.py scripts/run
 
@@ -22,6 +22,10 @@ check: ## Check format, lint, import directions, migrations, production settings
 bench: ## Measure, print, and write bench/results.json
 	@scripts/setup.sh
 	@$(with_services) python -m bench $(ARGS)
+
+evaluate: ## Grade the detectors (ARGS=--quick: in under three minutes; docs/evaluation.md)
+	@scripts/setup.sh
+	@scripts/run python -m ml evaluate $(ARGS)
 
 setup: ## Install what is missing: system packages, .venv, node_modules
 	@scripts/setup.sh

@@ -75,7 +75,7 @@ def families(study: Study, seed: int) -> dict:
     fitted = {}
     for family, unseen in chosen.items():
         study.progress(f"split {seed}: without {family}")
-        trained = train_known(study, seed, without(training, unseen))
+        trained = train_known(study, seed, without(training, unseen), whole=False)
         fitted |= {f"{name}/{family}": scorer for name, scorer in trained.items()}
     scored = study.scored(seed, fitted | scorers(study, seed, [PLAIN]))
     report: dict[str, dict] = {name: {} for name in (PLAIN, *TRAINED)}
@@ -97,7 +97,7 @@ def kinds(study: Study, seed: int) -> dict:
     fitted = {}
     for kind in chosen:
         study.progress(f"split {seed}: without {kind}")
-        trained = train_known(study, seed, without(training, [kind]))
+        trained = train_known(study, seed, without(training, [kind]), whole=False)
         fitted |= {f"{name}/{kind}": scorer for name, scorer in trained.items()}
     scored = study.scored(seed, fitted | scorers(study, seed, [PLAIN]))
     report: dict[str, dict] = {}
