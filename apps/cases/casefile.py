@@ -148,6 +148,7 @@ class Suspicion:
     days: int | None  # since the onset, as far as data goes
     families: list[tuple[str, float]]
     benign: tuple[str, float] | None
+    parts: list[tuple[str, float]]  # weightiest first
     notes: list[str]
 
 
@@ -162,6 +163,7 @@ def suspicion(score: RiskScore, found: Evidence) -> Suspicion:
         days=(score.data_until - score.onset_on).days + 1 if score.onset_on and score.data_until else None,
         families=[(words.word(words.FAMILIES, one["family"]), one["share"]) for one in score.families],
         benign=(words.word(words.KINDS, score.benign["name"]), score.benign["share"]) if score.benign else None,
+        parts=sorted(score.parts.items(), key=lambda part: -part[1]),
         notes=words.notes(score.notes, score.reference_days),
     )
 

@@ -169,10 +169,6 @@ class RiskScoreQuerySet(models.QuerySet):
         """The score of every consumer that stands now."""
         return self.filter(standing__isnull=False)
 
-    def registering_nothing(self, days: int):
-        """Meters whose last days, this many or more, are all zero."""
-        return self.filter(zero_days__gte=days)
-
 
 class RiskScore(models.Model):
     """What one run thought of one consumer, and why. Windows end at the last reading, never at today."""

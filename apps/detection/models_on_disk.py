@@ -19,12 +19,9 @@ if TYPE_CHECKING:
     from ml.ensemble import Ensemble
 
 
-# Library → the parts of the ensemble that need it. Without one the site runs, and says what is missing.
-LIBRARIES = {
-    "sklearn": ["isolation_forest"],
-    "torch": ["autoencoder", "lstm"],
-    "lightgbm": ["booster", "balance", "outcomes"],
-}
+# Library → the parts of the ensemble that cannot speak without it. The site runs without any, and says what is missing.
+ALL = ["statistical", "isolation_forest", "autoencoder", "lstm", "booster", "balance", "outcomes"]
+LIBRARIES = {"torch": ["autoencoder", "lstm"], "lightgbm": ALL, "sklearn": ALL, "safetensors": ALL}
 
 
 def missing() -> dict[str, list[str]]:

@@ -7,12 +7,16 @@ slow import that commits late is therefore seen like any other.
 from django.conf import settings
 from django.db import connection
 
-# A consumer's revision is the sum over all meters it ever had. It grows with every import, and shrinks where somebody
-# corrects which meter was whose: what differs from the revision that was scored is pending, not only what is larger.
+# A consumer's revision is the sum over all meters it ever had, and the sum meter that it is fed through. It grows with
+# every import, and shrinks where somebody corrects which meter was whose: what differs from the revision that was
+# scored is pending, not only what is larger.
 REVISIONS = """
-    SELECT installation.consumer_id, sum(state.revision)::bigint AS revision
+    SELECT installation.consumer_id, (sum(state.revision) + coalesce(max(sums.revision), 0))::bigint AS revision
     FROM grid_installation installation
     JOIN readings_meterstate state ON state.meter_id = installation.meter_id
+    LEFT JOIN grid_connection feed ON feed.consumer_id = installation.consumer_id AND upper_inf(feed.valid)
+    LEFT JOIN grid_transformer transformer ON transformer.id = feed.transformer_id
+    LEFT JOIN readings_meterstate sums ON sums.meter_id = transformer.sum_meter_id
     {where}
     GROUP BY installation.consumer_id
 """

@@ -8,13 +8,14 @@ from django.utils import timezone
 
 from apps import claims
 from apps.bell import ring
-from apps.detection import models_on_disk, pending, windows
-from apps.detection.models import ModelVersion, RiskLevel, RiskScore, ScoringRun, ScoringShard, Standing
+from apps.detection import balances, models_on_disk, pending, windows
+from apps.detection.models import EnergyBalance, ModelVersion, RiskLevel, RiskScore, ScoringRun, ScoringShard, Standing
 from ml.findings import Finding
 
 log = logging.getLogger(__name__)
 
 Status = ScoringShard.Status
+AS_GOOD_AS_NOTHING = 0.1  # kWh a day: less than anything that is plugged in uses, more than a meter's own noise
 
 
 def score_pending() -> int:
@@ -94,15 +95,18 @@ def park(shard: ScoringShard, error: str) -> None:
 
 
 def score(run: ScoringRun, consumer_ids: list[int]) -> None:
-    """Write a risk score for every consumer, and make it the one that stands."""
+    """Write a risk score for every consumer, and make it the one that stands; draw the balance of every transformer."""
     # Read before the readings: what arrives in between is scored again rather than missed.
     revisions = pending.revisions(consumer_ids)
     ensemble = models_on_disk.load(run.model_version)
     scores: dict[int, RiskScore] = {pk: without_readings(run, pk) for pk in consumer_ids}
-    for rows, window in windows.read(consumer_ids):
-        zeros = zero_days(window.kwh)
-        for consumer_id, finding, days in zip(rows, ensemble.explain(window), zeros, strict=True):
+    drawn: list[EnergyBalance] = []
+    for found in windows.read(consumer_ids):
+        findings, zeros = ensemble.explain(found.window), zero_days(found.window.kwh)
+        for consumer_id, finding, days in zip(found.consumer_ids, findings, zeros, strict=True):
             scores[consumer_id] = risk_score(run, consumer_id, finding, zero_days=int(days))
+        drawn += balances.drawn(run, found, findings)
+    EnergyBalance.objects.bulk_create(drawn)
     stored = RiskScore.objects.bulk_create(scores.values())
     Standing.objects.bulk_create(
         (
@@ -116,9 +120,9 @@ def score(run: ScoringRun, consumer_ids: list[int]) -> None:
 
 
 def zero_days(kwh: np.ndarray) -> np.ndarray:
-    """(M,) how many of each meter's last days with readings, up to the very last, registered nothing at all."""
+    """(M,) how many of each meter's last days with readings, up to the very last, registered as good as nothing."""
     heard = np.isfinite(kwh).any(2)
-    silent = heard & ~(np.nan_to_num(kwh) > 0).any(2)
+    silent = heard & (np.nan_to_num(kwh).sum(2) < AS_GOOD_AS_NOTHING)
     used = heard & ~silent
     last_use = np.where(used.any(1), kwh.shape[1] - 1 - used[:, ::-1].argmax(1), -1)
     return (silent & (np.arange(kwh.shape[1]) > last_use[:, None])).sum(1)

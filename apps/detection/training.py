@@ -5,10 +5,13 @@ Training takes minutes, so it is a wish that waits in the database until a worke
 it leaves the wish for the next one, and the third that dies parks it.
 """
 
+from __future__ import annotations
+
 import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from django.conf import settings
@@ -20,9 +23,13 @@ from apps.accounts.models import User
 from apps.bell import ring
 from apps.detection import models_on_disk, windows
 from apps.detection.models import ModelVersion, Training
+from apps.detection.windows import Drawn
 from apps.grid.models import Connection, Installation
 from apps.inspections.models import FINDS, Inspection, Outcome
 from ml.window import MeterWindow
+
+if TYPE_CHECKING:
+    from ml.outcomes import Outcome as Learned
 
 log = logging.getLogger(__name__)
 
@@ -121,18 +128,19 @@ def train(say: Say = lambda fraction, doing: None) -> ModelVersion:
     consumer_ids = trainable_consumers()
     if len(consumer_ids) < LEAST_METERS:
         raise TooLittleToLearnFrom(len(consumer_ids))
-    from ml.ensemble import Ensemble  # noqa: PLC0415 what learns takes seconds to load, which web processes need not wait
+    from ml.config import default_config  # noqa: PLC0415 what learns takes seconds to load: web processes need not wait
+    from ml.ensemble import Ensemble  # noqa: PLC0415
 
-    say(0, "Reading")
+    say(0, "readings")
     # Windows differ in their ends; the largest group is the population that the model learns as usual.
-    rows, window = max(windows.read(consumer_ids), key=lambda found: len(found[0]))
-    outcomes = outcomes_in(window, rows)
-    say(0.05, "Learning")
-    ensemble = Ensemble().fit(window, outcomes=outcomes or None)
+    found = max(windows.read(consumer_ids), key=lambda found: len(found.consumer_ids))
+    outcomes = outcomes_in(found)
+    config = default_config().quick() if settings.TRAINING_QUICK else default_config()
+    ensemble = Ensemble(config).fit(found.window, outcomes=outcomes, progress=say)
     version = ModelVersion(
         folder=f"models/{uuid4().hex}",
-        trained_on=described(window, outcomes),
-        held_out=getattr(ensemble, "held_out_", None) or {},
+        trained_on=described(found.window, outcomes) | {"quick": settings.TRAINING_QUICK},
+        held_out=ensemble.held_out_,
     )
     models_on_disk.save(version, ensemble)
     return version
@@ -159,18 +167,22 @@ def trainable_consumers() -> list[int]:
     return [consumer_id for one in list(neighbourhoods.values())[::step] for consumer_id in one]
 
 
-def outcomes_in(window: MeterWindow, consumer_ids: list[int]) -> dict[str, bool]:
-    """Meter → whether the last crew that reached it within the days of the window found something."""
-    number = dict(zip(consumer_ids, window.meters.tolist(), strict=True))
-    first_day = window.first_day.item()
-    last_day = (window.first_day + window.days - 1).item()
+def outcomes_in(found: Drawn) -> dict[str, Learned]:
+    """Meter → what the last crew that reached it within the days of the window found, and when."""
+    from ml.outcomes import Outcome as Learned  # noqa: PLC0415
+
+    window = found.window
+    number = dict(zip(found.consumer_ids, window.meters.tolist(), strict=True))
+    days = window.first_day.item(), (window.first_day + window.days - 1).item()
     visits = Inspection.objects.standing().exclude(outcome=Outcome.NO_ACCESS)
-    within = visits.filter(consumer__in=consumer_ids, inspected_on__range=(first_day, last_day))
-    found = within.order_by("inspected_on", "pk").values_list("consumer_id", "outcome")
-    return {number[consumer_id]: outcome in FINDS for consumer_id, outcome in found}
+    within = visits.filter(consumer__in=found.consumer_ids, inspected_on__range=days).order_by("inspected_on", "pk")
+    return {
+        number[consumer_id]: Learned(outcome in FINDS, inspected_on)
+        for consumer_id, outcome, inspected_on in within.values_list("consumer_id", "outcome", "inspected_on")
+    }
 
 
-def described(window: MeterWindow, outcomes: dict[str, bool]) -> dict:
+def described(window: MeterWindow, outcomes: dict[str, Learned]) -> dict:
     """What a version learned from, for people."""
     return {
         "meters": len(window),
@@ -179,7 +191,7 @@ def described(window: MeterWindow, outcomes: dict[str, bool]) -> dict:
         "interval_minutes": window.interval_minutes,
         "transformers": 0 if window.sums is None else len(window.sums),
         "visits": len(outcomes),
-        "finds": sum(outcomes.values()),
+        "finds": sum(outcome.found for outcome in outcomes.values()),
     }
 
 

@@ -31,8 +31,17 @@ class Fitted:
     interval_minutes: int
 
 
-def read(consumer_ids: list[int]) -> list[tuple[list[int], MeterWindow]]:
-    """Windows of consumers, each with the consumer ids of its rows; consumers without any reading are in none."""
+@dataclass(frozen=True)
+class Drawn:
+    """A window, and whom its rows stand for in the database."""
+
+    window: MeterWindow
+    consumer_ids: list[int]  # of the rows
+    transformers: list[int]  # of the rows of `window.sums`
+
+
+def read(consumer_ids: list[int]) -> list[Drawn]:
+    """Windows of consumers; consumers without any reading are in none."""
     fitted = fittings(consumer_ids)
     return [window_of(group) for group in alike(fitted)]
 
@@ -81,7 +90,7 @@ def alike(fitted: list[Fitted]) -> list[list[Fitted]]:
     return groups
 
 
-def window_of(fitted: list[Fitted]) -> tuple[list[int], MeterWindow]:
+def window_of(fitted: list[Fitted]) -> Drawn:
     consumer_ids = sorted({link.consumer_id for link in fitted})
     last_day = max(link.last_day for link in fitted)
     first_day = max(min(link.first_day for link in fitted), last_day - timedelta(days=settings.SCORING_WINDOW_DAYS - 1))
@@ -110,7 +119,7 @@ def window_of(fitted: list[Fitted]) -> tuple[list[int], MeterWindow]:
         sums=sums and sums.kwh,
         sum_row=sums and sums.row_of(consumer_ids),
     )
-    return consumer_ids, window
+    return Drawn(window, consumer_ids, sums.transformers if sums else [])
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import django_filters as filters
-from django.db.models import ExpressionWrapper, F, FloatField, OuterRef, QuerySet, Subquery
+from django.db.models import ExpressionWrapper, F, FloatField, OuterRef, Q, QuerySet, Subquery
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import User
@@ -14,7 +14,7 @@ from apps.grid.models import Consumer, Transformer, Zone
 
 
 def for_list(user: User) -> QuerySet[EnergyBalance]:
-    """The newest balance of each transformer, those first that lose most a day."""
+    """The newest balance of each transformer: the reliable ones first, and of them those that lose most a day."""
     per_day = ExpressionWrapper(F("unexplained_kwh") / F("days"), output_field=FloatField())
     return (
         EnergyBalance.objects.visible_to(user)
@@ -22,8 +22,8 @@ def for_list(user: User) -> QuerySet[EnergyBalance]:
         .filter(days__gt=0)
         .select_related("transformer__feeder__zone")
         .defer("by_day", "transformer__feeder__path", "transformer__feeder__zone__area")
-        .annotate(lost=per_day)
-        .order_by("-lost", "pk")
+        .annotate(lost=per_day, doubtful=~Q(quality__in=EnergyBalance.RELIABLE))
+        .order_by("doubtful", "-lost", "pk")
     )
 
 
@@ -76,6 +76,7 @@ def at_transformer(user: User, transformer: Transformer) -> dict:
     consumers = list(fed)
     balance = newest and balance_of(newest, consumers)
     share_of = {consumer.pk: share for consumer, share in balance.explained_by} if balance else {}
+    consumers.sort(key=lambda consumer: -share_of.get(consumer.pk, 0))  # the others stay as they are
     return {
         "transformer": transformer,
         "balance": balance,

@@ -5,13 +5,13 @@ import pytest
 
 from apps.detection import scoring, training
 from apps.detection.api import risk_of
-from apps.detection.models import RiskScore, ScoringRun, ScoringShard, Standing
+from apps.detection.models import EnergyBalance, RiskScore, ScoringRun, ScoringShard, Standing
 from apps.grid.models import Meter
 from apps.readings.models import LoadProfile, MeterState
 from ml.findings import Finding
 from ml.synthetic.words import FAMILY_WORDS
 from tests import factories
-from tests.neighbourhood import FIRST_DAY
+from tests.neighbourhood import FIRST_DAY, curves, hang_sum_meters
 
 pytestmark = pytest.mark.django_db
 
@@ -123,10 +123,10 @@ def test_a_replaced_meter_and_its_successor_make_one_history(neighbourhood, mode
     Installation.objects.filter(consumer=consumer).update(valid=("2020-01-01", "2026-02-01"))
     successor = factories.InstallationFactory(consumer=consumer, valid=("2026-02-01", None))
     factories.store_profiles(successor.meter, FIRST_DAY, np.full((84, 24), 7, dtype=np.float32))
-    ((_rows, window),) = windows.read([consumer.pk])
-    assert window.days == 84
-    assert (window.kwh[0, 27:] == 7).all()
-    assert (window.kwh[0, :27] < 7).all()
+    (found,) = windows.read([consumer.pk])
+    assert found.window.days == 84
+    assert (found.window.kwh[0, 27:] == 7).all()
+    assert (found.window.kwh[0, :27] < 7).all()
 
 
 def test_meters_of_different_intervals_and_ends_are_looked_at_apart(db):
@@ -139,7 +139,7 @@ def test_meters_of_different_intervals_and_ends_are_looked_at_apart(db):
         factories.store_profiles(fitted.meter, FIRST_DAY, np.ones(shape))
         consumers[name] = fitted.consumer_id
     found = windows.read(list(consumers.values()))
-    assert {rows[0]: (window.days, window.interval_minutes) for rows, window in found} == {
+    assert {one.consumer_ids[0]: (one.window.days, one.window.interval_minutes) for one in found} == {
         consumers["hourly"]: (30, 60),
         consumers["daily"]: (30, 1440),
         consumers["stopped early"]: (20, 60),
@@ -179,3 +179,25 @@ def test_days_without_any_use_are_counted_back_from_the_last_one():
     kwh[3, 2:] = 0
     kwh[3, 3] = np.nan
     assert scoring.zero_days(kwh).tolist() == [2, 5, 0, 2]
+
+
+def test_readings_of_the_sum_meter_alone_score_its_consumers_again(neighbourhood, model):
+    transformer, _other = hang_sum_meters()
+    scoring.score_pending()
+    MeterState.objects.filter(meter=transformer.sum_meter).update(revision=2)
+    assert scoring.score_pending() == 1
+    assert ScoringRun.objects.latest("pk").consumers == len(neighbourhood) // 2
+    assert scoring.score_pending() == 0
+
+
+def test_the_gap_of_a_transformer_is_stored_and_explained_by_the_meter_that_stopped(neighbourhood, model):
+    transformer, sound = hang_sum_meters()
+    scoring.score_pending()
+    balance = EnergyBalance.objects.get(transformer=transformer)
+    used = float(curves(stopped=False)[0, -28:].sum())
+    assert balance.days == 28
+    assert balance.unexplained_kwh == pytest.approx(used, rel=0.1)
+    assert balance.is_reliable
+    assert balance.explained_by[0]["consumer"] == neighbourhood[0].pk
+    assert balance.explained_by[0]["share"] > 0.7
+    assert EnergyBalance.objects.get(transformer=sound).unexplained_kwh == pytest.approx(0, abs=0.05 * used)

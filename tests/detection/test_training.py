@@ -97,11 +97,14 @@ def test_what_crews_found_within_the_window_is_learned_from(neighbourhood):
         factories.InspectionFactory(consumer=neighbourhood[row], outcome=outcome, inspected_on=date(2026, month, 20))
     factories.InspectionFactory(consumer=neighbourhood[3], outcome="bypass", inspected_on=date(2025, 12, 20))
     factories.InspectionFactory(consumer=neighbourhood[4], outcome="bypass", inspected_on=date(2026, 2, 20))
-    ((rows, window),) = windows.read([consumer.pk for consumer in neighbourhood])
+    (drawn,) = windows.read([consumer.pk for consumer in neighbourhood])
     number = [consumer.number for consumer in neighbourhood]
-    found = training.outcomes_in(window, rows)
-    assert found == {number[0]: True, number[1]: False, number[3]: True, number[4]: False}
-    assert training.described(window, found)["finds"] == 2
+    found = training.outcomes_in(drawn)
+    assert {meter: one.found for meter, one in found.items()} == dict(
+        zip([number[row] for row in (0, 1, 3, 4)], [True, False, True, False], strict=True)
+    )
+    assert found[number[4]].day == date(2026, 3, 20)
+    assert training.described(drawn.window, found)["finds"] == 2
 
 
 def test_too_many_consumers_are_thinned_out_by_whole_neighbourhoods(neighbourhood, settings):

@@ -19,9 +19,9 @@ def street(north):
 
 
 def window_of(consumer_ids):
-    ((rows, window),) = windows.read(consumer_ids)
-    assert rows == sorted(consumer_ids)
-    return window
+    (found,) = windows.read(consumer_ids)
+    assert found.consumer_ids == sorted(consumer_ids)
+    return found.window
 
 
 def test_sum_meters_stand_beside_the_meters_that_they_deliver_to(street):
