@@ -74,6 +74,15 @@ def raw_features(evidence: Evidence) -> np.ndarray:
     return np.c_[np.stack(extremes, 1), recent.mean(1)]
 
 
+def classic(study: Study, seed: int) -> Scorer:
+    """The recipe of the system's first description, as described. Raises ModuleNotFoundError without torch."""
+    from ml.classic import Classic  # noqa: PLC0415 torch takes seconds to load and may not be installed
+
+    epochs = {"autoencoder_epochs": 2, "lstm_epochs": 1} if study.quick else {}
+    recipe = Classic(threads=1, **epochs).fit(study.population(seed))
+    return lambda batch: recipe.score(batch.evidence)
+
+
 # ------------------------------------------------------------------------------------------ without simulated theft
 
 
@@ -274,6 +283,7 @@ DETECTORS: dict[str, Detector] = {
     "fallen_level": Detector("nothing", our_rule),
     "random": Detector("nothing", chance),
     "raw_forest": Detector("readings", raw_forest),
+    "classic": Detector("readings", classic),
     "autoencoder": Detector("readings", network("autoencoder")),
     "gru": Detector("readings", network("lstm")),
     "change_point": Detector("nothing", change_point),

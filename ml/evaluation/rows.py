@@ -21,7 +21,7 @@ from ml.window import MeterWindow
 PLAIN, PLAIN_OURS = "plain_rule", "fallen_level"
 KNOWN, KNOWN_FUSED, SHIPPED, SHIPPED_FUSED = "known", "known_fused", "shipped", "shipped_fused"
 NO_MODEL = (
-    *(PLAIN, "random", "raw_forest", "autoencoder", "gru", "change_point", "isolation_forest"),
+    *(PLAIN, "random", "raw_forest", "classic", "autoencoder", "gru", "change_point", "isolation_forest"),
     "unsupervised",
 )
 MAIN = (PLAIN, KNOWN, KNOWN_FUSED, SHIPPED, SHIPPED_FUSED)
@@ -31,7 +31,14 @@ PERMUTATIONS = 5
 
 
 def scorers(study: Study, seed: int, names: Iterable[str]) -> dict[str, Scorer]:
-    return {name: study.remembered(seed, name, lambda n=name: DETECTORS[n].fit(study, seed)) for name in names}
+    """Detectors trained for a split; those that need torch are left out where it is not installed."""
+    found = {}
+    for name in names:
+        try:
+            found[name] = study.remembered(seed, f"detector {name}", lambda n=name: DETECTORS[n].fit(study, seed))
+        except ModuleNotFoundError as error:
+            study.progress(f"split {seed}: no {name}, {error}")
+    return found
 
 
 def headlines(study: Study, seed: int, names: Iterable[str]) -> dict:
