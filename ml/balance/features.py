@@ -5,8 +5,6 @@ from functools import cache
 import numpy as np
 
 from ml.balance.residual import TINY, Residual, profile, residual_of
-from ml.change_point import find_change
-from ml.day_channels import read_days
 from ml.evidence import Evidence
 
 ROWS_PER_PASS = 64
@@ -26,8 +24,8 @@ Features = dict[str, np.ndarray]
 def balance_features(evidence: Evidence, change_day: np.ndarray | None = None) -> np.ndarray:
     """(N, len(names())) float32; NaN in the rows without a sum meter, and where the balance cannot say.
 
-    `change_day` is (N,) the likeliest first changed day of each meter by its own readings (`find_change`), looked for
-    here if not given.
+    Sizes of the gap itself are left out on purpose: all meters of a transformer share them, and a model that knows a
+    transformer by its gap learns which of its meters it has seen as thieves.
     """
     table = np.full((len(evidence), len(names())), np.nan, np.float32)
     if evidence.measured is None or not len(evidence):
@@ -36,9 +34,7 @@ def balance_features(evidence: Evidence, change_day: np.ndarray | None = None) -
     rows = np.flatnonzero(both.any(2).sum(1) >= LEAST_DAYS)
     for start in range(0, len(rows), ROWS_PER_PASS):
         some = rows[start : start + ROWS_PER_PASS]
-        taken = evidence.take(some)
-        day = find_change(read_days(taken)).day if change_day is None else change_day[some]
-        values = features_of(residual_of(taken), day)
+        values = features_of(residual_of(evidence.take(some)))
         for column, name in enumerate(names()):
             table[some, column] = values[name]
     table[~np.isfinite(table)] = np.nan
@@ -52,17 +48,16 @@ def names() -> tuple[str, ...]:
     evidence = Evidence(
         ones, np.datetime64("2024-01-01"), np.arange(28)[None] < 14, ones[:, :, 0], reported=ones, measured=ones
     )
-    return tuple(features_of(residual_of(evidence), np.array([14])))
+    return tuple(features_of(residual_of(evidence)))
 
 
-def features_of(residual: Residual, change_day: np.ndarray) -> Features:
+def features_of(residual: Residual) -> Features:
     """Each (n,). Shares are of the meter's own usual load, `_z` are standard errors, `_days` days up to the last."""
     values: Features = {}
     daily, scans = _patterns(residual)
     values |= scans
     values |= _levels(residual)
     values |= _profiles(residual)
-    values |= _turn(residual, change_day)
     values |= _conditional(residual)
     values |= daily
     values |= residual.quality
@@ -75,7 +70,6 @@ def features_of(residual: Residual, change_day: np.ndarray) -> Features:
 def _patterns(residual: Residual) -> tuple[Features, Features]:
     """How the gap follows patterns that a theft by this meter would leave: regressions on the fast part of both."""
     there = residual.there
-    reference, since = residual.reference, residual.days & ~residual.reference
     n, days, slots = there.shape
     week_there = np.maximum(_over_week(there), 1)
 
@@ -86,11 +80,6 @@ def _patterns(residual: Residual) -> tuple[Features, Features]:
     gap, own = fast(residual.unexplained), fast(residual.own)
     middle = np.median(residual.own.reshape(n, -1), 1)[:, None, None]
     values: Features = {}
-    spread = [np.sqrt(_mean_of(gap * gap, there, span)) for span in (reference, since)]
-    own_spread = np.sqrt(_mean_of(own * own, there, reference)) + 0.05
-    values["gap_spread_reference"], values["gap_spread_since"] = (one / own_spread for one in spread)
-    values["gap_spread_change"] = np.log((spread[1] + 0.02) / (spread[0] + 0.02))
-
     whiten, phi = _whitener(gap, there)
     values["gap_memory"] = phi
     white, noise = _standardised(whiten(gap), there)
@@ -100,7 +89,7 @@ def _patterns(residual: Residual) -> tuple[Features, Features]:
     product, square = white * pattern, pattern * pattern
     by_day = product.sum(2), square.sum(2)
     scans |= _scan("scaled", *by_day, residual)
-    values |= _day_factors(*by_day, since)
+    values |= _day_factors(*by_day, residual.days & ~residual.reference)
     heavy = whiten(fast(np.maximum(residual.own - middle, 0) * there)) * scale
     scans |= _scan("heavy", (white * heavy).sum(2), (heavy * heavy).sum(2), residual)
     if slots > 1:
@@ -245,8 +234,8 @@ def _at_top(residual: Residual) -> np.ndarray:
 
 def _levels(residual: Residual) -> Features:
     """Does the gap grow by what this meter no longer reports, and when it stops reporting it?"""
-    days, reference = residual.days, residual.reference
-    since = days & ~reference
+    days = residual.days
+    since = days & ~residual.reference
     count = np.maximum(residual.there.sum(2), 1)
     gap, missing = (one.sum(2) / count for one in (residual.unexplained, residual.missing))
     total = np.arange(days.shape[1])
@@ -255,14 +244,11 @@ def _levels(residual: Residual) -> Features:
     values["level_since_factor"], values["level_since_fit"] = _line(gap, missing, since)
     both = days[:, 1:] & days[:, :-1]
     values["step_factor"], values["step_fit"] = _line(np.diff(gap, axis=1), np.diff(missing, axis=1), both)
-    usual = np.sqrt((gap**2 * reference).sum(1) / np.maximum(reference.sum(1), 1))
-    values["gap_unrest"] = usual
     spans = {f"{span}": days & (total >= days.shape[1] - span) for span in RECENT} | {"since": since}
     for name, span in spans.items():
         size = np.maximum(span.sum(1), 1)
         more, less = (gap * span).sum(1) / size, (missing * span).sum(1) / size
-        values[f"gap_{name}"], values[f"missing_{name}"] = more, less
-        values[f"gap_{name}_z"] = more / (usual + 0.02)
+        values[f"missing_{name}"] = less
         values[f"gap_{name}_ratio"] = _ratio(more, less)
     own = _best_split(missing, days)
     res = _best_split(gap, days)
@@ -276,9 +262,6 @@ def _levels(residual: Residual) -> Features:
         "own_gap": at_own,
         "own_gap_z": at_own_z,
         "own_gap_ratio": _ratio(at_own, own[1]),
-        "gap_days": (last - res[0]).astype(np.float32),
-        "gap_step": res[1],
-        "gap_z": res[2],
         "gap_own": at_res,
         "gap_own_z": at_res_z,
         "gap_own_ratio": _ratio(at_res, res[1]),
@@ -347,65 +330,6 @@ def _profiles(residual: Residual) -> Features:
     return values
 
 
-def _turn(residual: Residual, change_day: np.ndarray) -> Features:
-    """The mean day of the gap and of the meter before and since its own change: a theft moves both alike.
-
-    `turn_llr` weighs "the gap grew by what the meter no longer reports" against "it did not grow", with the unrest of
-    the gap on other days as the error.
-    """
-    day = np.arange(residual.days.shape[1])
-    day_of = change_day[:, None]
-    since = residual.days & (day >= day_of)
-    before = residual.days & (day < day_of) & (day >= day_of - 42)
-    any_day = np.zeros_like(residual.weekend)
-    turns = []
-    for series in (residual.unexplained, residual.missing):
-        means = [profile(series, residual.there * span[:, :, None], any_day)[:, 0] for span in (since, before)]
-        turns.append(means[0] - means[1])
-    more, less = turns
-    both, square, size = (more * less).mean(1), (less**2).mean(1), (more**2).mean(1)
-    values = {
-        "turn_factor": both / (square + 0.01),
-        "turn_fit": both / np.sqrt(square * size + 1e-4),
-        "turn_rest": np.sqrt(np.mean((more - less) ** 2, 1) + 1e-4) / np.sqrt(size + 1e-3),
-        "turn_gap": more.mean(1),
-        "turn_missing": less.mean(1),
-        "turn_days": (len(day) - change_day).astype(np.float32),
-    }
-    level = residual.unexplained.sum(2) / np.maximum(residual.there.sum(2), 1)
-    step, unrest = _other_steps(level, residual.days, change_day)
-    values["turn_unrest"] = unrest
-    values["turn_z"] = values["turn_gap"] / (unrest + 0.02)
-    values["turn_llr"] = values["turn_missing"] * (2 * values["turn_gap"] - values["turn_missing"])
-    values["turn_llr"] = np.clip(values["turn_llr"] / (unrest + 0.02) ** 2, -200, 200)
-    values["turn_rank"] = step
-    return values
-
-
-def _other_steps(level: np.ndarray, days: np.ndarray, change_day: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """How the gap's step over two weeks at the change compares with those on days at least ten days away.
-
-    (n,) share of the other days with a smaller step, and (n,) their root mean square without the largest fifth.
-    """
-    length = days.shape[1]
-    kept = np.where(days, level, 0)
-    total, count = (np.concatenate([np.zeros((len(level), 1)), one.cumsum(1)], 1) for one in (kept, days))
-    day = np.arange(length)
-    low, high = np.maximum(day - 14, 0), np.minimum(day + 14, length)
-    before, after = count[:, day] - count[:, low], count[:, high] - count[:, day]
-    step = (total[:, high] - total[:, day]) / np.maximum(after, 1)
-    step -= (total[:, day] - total[:, low]) / np.maximum(before, 1)
-    enough = (before >= 5) & (after >= 5)
-    rows = np.arange(len(level))
-    own = step[rows, np.clip(change_day, 0, length - 1)]
-    others = enough & (np.abs(day - change_day[:, None]) >= 10)
-    n = np.maximum(others.sum(1), 1)
-    smaller = (others & (step < own[:, None])).sum(1) / n
-    size = np.sort(np.where(others, step**2, np.inf), 1)
-    kept_size = np.where(np.arange(length) < (0.8 * n)[:, None], np.where(np.isfinite(size), size, 0), 0)
-    return np.where(others.any(1), smaller, np.nan), np.sqrt(kept_size.sum(1) / np.maximum(0.8 * n, 1))
-
-
 def _conditional(residual: Residual) -> Features:
     """What the gap is while the meter reads its most, and while it stands still, in the last four weeks."""
     recent = residual.there.copy()
@@ -432,8 +356,3 @@ def _conditional(residual: Residual) -> Features:
     lost = ((residual.missing + own) * weight).sum((1, 2))
     values["still_ratio"] = _ratio((gap * weight).sum((1, 2)), lost)
     return values
-
-
-def _mean_of(values: np.ndarray, there: np.ndarray, days: np.ndarray) -> np.ndarray:
-    weight = there * days[:, :, None]
-    return (values * weight).sum((1, 2)) / np.maximum(weight.sum((1, 2)), 1)

@@ -74,7 +74,7 @@ def test_theft_that_began_before_the_window_shows_in_the_reference(homes):
 def test_a_home_that_really_uses_less_leaves_no_gap(homes):
     saved = stolen(homes, 0.5)
     features = balance_features(street_evidence(saved, saved))
-    assert abs(column(features, "gap_28")[SUSPECT]) < 0.1
+    assert abs(column(features, "gap_28_ratio")[SUSPECT]) < 0.2
     assert column(features, "missing_28")[SUSPECT] > 0.4
 
 
