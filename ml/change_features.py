@@ -134,7 +134,7 @@ def _profiles(label: str, days: Days, now: np.ndarray, past: np.ndarray, peer_le
     names = [f"{label}_{name}" for name in names]
     if parts != 24:
         return dict.fromkeys(names, np.full(len(now), np.nan))
-    peers = (mean_over(peer_level, now) / np.maximum(mean_over(peer_level, past), 0.05))[:, None]
+    peers = np.maximum(mean_over(peer_level, now) / np.maximum(mean_over(peer_level, past), 0.05), 1e-6)[:, None]
     after = profile_over(days.hourly, now) / peers
     # Weekends weigh in the past as they do now, or a short window around a weekend looks like a change.
     share = (now & days.weekend).sum(1) / np.maximum(now.sum(1), 1)
@@ -192,7 +192,7 @@ def _profiles(label: str, days: Days, now: np.ndarray, past: np.ndarray, peer_le
 def _hourly_zero(days: Days) -> np.ndarray:
     rows, length, slots = days.filled.shape
     zero = (days.filled <= REGISTER_KWH).astype(np.float32)
-    return zero.reshape(rows, length, 24, -1).mean(3) if slots > 24 else zero
+    return zero.reshape(rows, length, 24, slots // 24).mean(3) if slots > 24 else zero
 
 
 def _scan(ratio: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -288,9 +288,10 @@ def _distributions(label: str, days: Days, now: np.ndarray, past: np.ndarray) ->
 
 def _ranked(filled: np.ndarray, days: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(N, D * S) readings of the chosen days in rising order, the others behind them as infinite, and how many."""
-    flat = np.where(days[:, :, None], filled, np.float32(np.inf)).reshape(len(filled), -1)
+    rows, length, slots = filled.shape
+    flat = np.where(days[:, :, None], filled, np.float32(np.inf)).reshape(rows, length * slots)
     flat.sort(1)
-    return flat, days.sum(1) * filled.shape[2]
+    return flat, days.sum(1) * slots
 
 
 def _at(ranked: np.ndarray, count: np.ndarray, quantile: float) -> np.ndarray:

@@ -107,7 +107,7 @@ def _log_ratio(now: np.ndarray, before: np.ndarray, floor: np.ndarray) -> np.nda
 
 def _hourly(filled: np.ndarray) -> np.ndarray:
     rows, days, slots = filled.shape
-    return filled.reshape(rows, days, 24, -1).mean(3) if slots > 24 and slots % 24 == 0 else filled
+    return filled.reshape(rows, days, 24, slots // 24).mean(3) if slots > 24 and slots % 24 == 0 else filled
 
 
 def _profile(hourly: np.ndarray, reference: np.ndarray, weekend: np.ndarray) -> np.ndarray:
@@ -166,7 +166,7 @@ def _blocks(hourly, expected, usual, peers) -> dict[str, np.ndarray]:
     parts = hourly.shape[2]
     if parts % BLOCKS:
         return {}
-    shape = (*hourly.shape[:2], BLOCKS, -1)
+    shape = (*hourly.shape[:2], BLOCKS, parts // BLOCKS)
     now, before = hourly.reshape(shape).mean(3), expected.reshape(shape).mean(3)
     floor = 0.1 * usual[:, None, None]
     ratio = _log_ratio(now, before, floor) - peers[:, :, None]

@@ -98,10 +98,10 @@ class Evidence:
         if minutes % self.interval_minutes or 1440 % minutes:
             raise ValueError(f"{self.interval_minutes}-minute readings do not make up {minutes} minutes")
 
+        parts = (len(self), self.days, 1440 // minutes, minutes // self.interval_minutes)
+
         def longer(array):
-            if array is None:
-                return None
-            return array.reshape(*array.shape[:2], 1440 // minutes, -1).sum(3)
+            return None if array is None else array.reshape(parts).sum(3)
 
         if minutes < 1440:
             kwh = longer(self.kwh)
@@ -113,7 +113,7 @@ class Evidence:
             kwh = np.where(count >= LEAST_COVERAGE * self.slots, total, np.nan).astype(np.float32)
         filled = self.filled
         if filled is not None:
-            filled = filled.reshape(*filled.shape[:2], 1440 // minutes, -1).max(3)
+            filled = filled.reshape(parts).max(3)
         return replace(self, kwh=kwh, reported=longer(self.reported), measured=longer(self.measured), filled=filled)
 
     def without_sums(self) -> "Evidence":
