@@ -51,7 +51,6 @@ SIGNATURES = {
     ),
     "cap": (("last28_at_top_count", 1), ("since_at_top_count", 1), ("last28_near_top", 1)),
     "line": (("last28_equal", 1), ("since_equal", 1), ("last14_equal", 1)),
-    "window": (("last28_scan_contrast", -1), ("since_scan_contrast", -1), ("last28_scan_depth", -1)),
     "two_states": (
         *(("since_steps", 1), ("last28_level_with_base", 1)),
         *(("since_level_with_base", 1), ("last28_spread_base", 1)),
@@ -62,23 +61,22 @@ SIGNATURES = {
     ),
 }
 """Part to the features that rise (1) or fall (-1) in it: the highest readings and the evenings fall, equal maxima
-repeat, equal readings repeat, some hours fall against the others, days fall into two kinds, the day keeps its shape."""
+repeat, equal readings repeat, days fall into two kinds, the day keeps its shape."""
 WEIGHTS = {
-    "stranger": 0.6,
+    "stranger": 0.8,
     "stranger_hours": 0.15,
-    "novelty": 0.2,
-    "top": 1.0,
-    "evening": 0.25,
-    "cap": 1.2,
-    "line": 0.1,
-    "window": 0.8,
+    "novelty": 0.15,
+    "top": 0.8,
+    "evening": 0.35,
+    "cap": 0.9,
+    "line": 0.15,
     "two_states": 0.5,
     "same_day": 0.3,
     "reversed": 0.8,
-    "autoencoder": 0.5,
+    "autoencoder": 0.3,
     "lstm": 0.3,
 }
-BENIGN = {"more": 0.17, "noon": 0.13, "empty": 0.3, "standby": 0.9, "shifted": 0.13, "other_shape": 0.08}
+BENIGN = {"more": 0.17, "noon": 0.13, "empty": 0.4, "standby": 0.9, "shifted": 0.13, "other_shape": 0.08}
 """What takes suspicion away, by how much."""
 
 
