@@ -178,7 +178,7 @@ class RiskScoreFactory(factory.django.DjangoModelFactory):
     score = 0.95
     level = "critical"
     kind = "gradual_decline"
-    parts = {"rules": 0.6, "isolation": 0.35}
+    parts = {"booster": 0.6, "isolation_forest": 0.35}
     onset_on = date(2026, 3, 1)
     kwh_missing_per_month = 100.0
     data_from = date(2026, 1, 1)
