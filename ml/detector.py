@@ -8,8 +8,9 @@ from ml import artifacts
 from ml.config import Config
 from ml.ensemble import Ensemble
 from ml.findings import Finding
+from ml.outcomes import Outcome
 from ml.reasons import sentence
-from ml.tables import InputError, Readings, read_outcomes, read_readings
+from ml.tables import InputError, Readings, Visit, read_outcomes, read_readings
 
 UNSAID = {"no_balance"}
 """Notes that whoever gave the files knows."""
@@ -63,14 +64,15 @@ class EnsembleDetector:
 
 def fit(
     readings: Readings,
-    outcomes: dict[str, bool] | None = None,
+    outcomes: dict[str, Visit] | None = None,
     config: Config | None = None,
     progress: Callable[[float, str], None] | None = None,
 ) -> Ensemble:
     """An ensemble of the window with most meters. Raises InputError when there is too little to learn from."""
     window = readings.windows[0]
+    known = {meter: Outcome(*visit) for meter, visit in (outcomes or {}).items()}
     try:
-        return Ensemble(config).fit(window, outcomes, progress)
+        return Ensemble(config).fit(window, known, progress)
     except ValueError as error:
         raise InputError(f"nothing could be learned from {len(window):,} meters: {error}. Give more days.") from error
 

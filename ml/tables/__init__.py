@@ -2,6 +2,6 @@
 
 from ml.tables.notes import Notes
 from ml.tables.sources import InputError
-from ml.tables.windows import Readings, read_outcomes, read_readings
+from ml.tables.windows import Readings, Visit, read_outcomes, read_readings
 
-__all__ = ["InputError", "Notes", "Readings", "read_outcomes", "read_readings"]
+__all__ = ["InputError", "Notes", "Readings", "Visit", "read_outcomes", "read_readings"]

@@ -1,16 +1,19 @@
 """Readings, grid and sum meters together as the windows that detectors look at."""
 
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
+from typing import NamedTuple
 from zoneinfo import ZoneInfoNotFoundError
 
 import numpy as np
+import pyarrow as pa
 
 from ml.tables import intervals
 from ml.tables.curves import Curves, Progress, read_curves
 from ml.tables.notes import Notes
 from ml.tables.sources import InMemory, InputError, Table, open_table
-from ml.tables.stamps import standard_offset
+from ml.tables.stamps import UNREADABLE, is_month_first, minutes_of, standard_offset
 from ml.tables.words import DAY, METER, OUTCOME, TRANSFORMER, find, meter_name
 from ml.window import MeterWindow
 
@@ -20,6 +23,11 @@ FINDS = {"bypass", "meter tampering", "illegal connection", "meter fault", "bill
 NO_FINDS = {"vacant", "legitimate change", "nothing found"}
 SILENT = {"no access", ""}
 YES, NO = {"1", "1.0", "true", "yes", "find", "found", "theft"}, {"0", "0.0", "false", "no", "no find", "honest"}
+
+
+class Visit(NamedTuple):
+    found: bool
+    day: date | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,27 +108,39 @@ def read_grid(table: Table, notes: Notes) -> dict[str, str]:
     return found
 
 
-def read_outcomes(given, meters: list[str], notes: Notes) -> dict[str, bool]:
-    """Meter to whether the latest visit that could tell found something. Raises InputError without such columns."""
+def read_outcomes(given, meters: list[str], notes: Notes) -> dict[str, Visit]:
+    """Meter to its latest visit that could tell. Raises InputError without such columns."""
     table = as_table(given, "outcomes")
     outcome = find(table.columns, OUTCOME)
     meter = find(table.columns, METER, (outcome,))
     if outcome is None or meter is None:
         raise InputError(f"{table.name}: needs the columns meter and outcome, not {', '.join(table.columns[:8])}.")
     day = find(table.columns, DAY, (outcome, meter))
-    wanted = [at for at in (meter, outcome, day) if at is not None]
-    latest: dict[str, tuple[str, bool]] = {}
+    latest: dict[str, Visit] = {}
     present, elsewhere = set(meters), set()
-    for cells in table.rows(wanted, notes, texts=tuple(wanted)):
-        for row in zip(*(column.to_pylist() for column in cells), strict=True):
-            name, found = meter_name(row[0]), _found(str(row[1] if row[1] is not None else ""), notes)
+    for cells in table.rows([at for at in (meter, outcome, day) if at is not None], notes):
+        names, outcomes = cells[0].to_pylist(), cells[1].to_pylist()
+        days = _days_of(cells[2]) if day is not None else [None] * len(names)
+        for name, text, when in zip(map(meter_name, names), outcomes, days, strict=True):
+            found = _found("" if text is None else str(text), notes)
             if name not in present:
                 elsewhere.add(name)
             elif found is not None:
-                # Of one day, and without any, a find outweighs the rest: the order of the lines must not matter.
-                latest[name] = max(latest.get(name, ("", False)), (str(row[2] or "") if day is not None else "", found))
+                visit = Visit(found, when)
+                latest[name] = max(latest.get(name, visit), visit, key=_by_day)
     notes.add("outcome_elsewhere", len(elsewhere))
-    return {name: found for name, (_, found) in sorted(latest.items())}
+    return dict(sorted(latest.items()))
+
+
+def _by_day(visit: Visit) -> tuple[date, bool]:
+    """Of one day, and of visits without one, a find outweighs the rest: the order of the lines must not matter."""
+    return visit.day or date.min, visit.found
+
+
+def _days_of(column: pa.Array) -> list[date | None]:
+    minutes, _zoned = minutes_of(column, 0, is_month_first(column))
+    days = np.where(minutes == UNREADABLE, np.int64(np.iinfo(np.int64).min), minutes // 1440).astype("M8[D]")
+    return days.tolist()
 
 
 def _found(text: str, notes: Notes) -> bool | None:

@@ -1,3 +1,5 @@
+from datetime import date
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -91,5 +93,7 @@ def test_the_latest_visit_that_could_tell_counts():
         ],
         columns=["meter", "outcome", "day"],
     )  # fmt: skip
-    assert read_outcomes(visits, ["M1", "M2", "M3", "M4"], notes) == {"M1": False, "M2": True, "M3": False}
+    assert read_outcomes(visits, ["M1", "M2", "M3", "M4"], notes) == {
+        "M1": (False, date(2026, 3, 1)), "M2": (True, None), "M3": (False, None),
+    }  # fmt: skip
     assert notes.counts == {"outcome_unknown": 1, "outcome_silent": 1, "outcome_elsewhere": 1}
