@@ -9,9 +9,10 @@ from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
-from safetensors.numpy import save as save_arrays
+from safetensors.numpy import save as save_in_order
 
 from ml import balance, nets
 from ml.booster import Booster, KindBooster
@@ -21,6 +22,7 @@ from ml.config import Config
 from ml.ensemble import Ensemble
 from ml.novelty import Novelty
 from ml.stage import Stage
+from ml.unsupervised import Unsupervised
 
 FORMAT = 2
 MANIFEST = "manifest.json"
@@ -58,6 +60,11 @@ def save(ensemble: Ensemble, folder: Path | str) -> None:
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
 
 
+def save_arrays(arrays: dict[str, np.ndarray]) -> bytes:
+    """safetensors writes an array's memory as it lies, so a transposed one would come back scrambled."""
+    return save_in_order({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+
+
 def _save_stage(stage: Stage, interval: int, files: dict[str, bytes]) -> dict:
     kept = {
         "weights": stage.weights,
@@ -70,8 +77,11 @@ def _save_stage(stage: Stage, interval: int, files: dict[str, bytes]) -> dict:
         if booster is not None:
             kept["boosters"][name], text = booster.state()
             files[f"{name}_{interval}.txt"] = text.encode()
-    kept["novelty"], arrays = stage.novelty.state()
-    files[f"novelty_{interval}.safetensors"] = save_arrays(arrays)
+    for name in ("novelty", "signs"):
+        detector = getattr(stage, name)
+        if detector is not None:
+            kept[name], arrays = detector.state()
+            files[f"{name}_{interval}.safetensors"] = save_arrays(arrays)
     return kept
 
 
@@ -108,8 +118,12 @@ def _load_stage(kept: dict, interval: str, files: dict[str, bytes]) -> Stage:
         )
         for name, settings in kept["boosters"].items()
     }
+    signs = None
+    if "signs" in kept:
+        signs = Unsupervised.from_state(kept["signs"], load_arrays(files[f"signs_{interval}.safetensors"]))
     return Stage(
         weights=kept["weights"],
+        signs=signs,
         novelty=Novelty.from_state(kept["novelty"], load_arrays(files[f"novelty_{interval}.safetensors"])),
         tails={name: Tail.from_state(state) for name, state in kept["tails"].items()},
         chances={name: Chance.from_state(state) for name, state in kept["chances"].items()},

@@ -64,7 +64,11 @@ class Config:
         models["booster"] |= {"rounds": 40, "learning_rate": 0.2, "leaves": 15, "threads": 1}
         models["kinds"] |= {"rounds": 3, "leaves": 7, "threads": 1}
         models["isolation_forest"]["n_estimators"] = 50
-        return replace(self, models=models, training=self.training | {"meters": 200, "cases": 1500, "lengths": [35]})
+        return replace(
+            self,
+            models=models,
+            training=self.training | {"meters": 200, "cases": 1500, "meters_for_signs": 60, "lengths": [35]},
+        )
 
     def as_dict(self) -> dict:
         return asdict(self)

@@ -4,7 +4,6 @@ from typing import Self
 
 import numpy as np
 
-from ml import nets
 from ml.config import Config, default_config
 from ml.evidence import Evidence, blocks
 from ml.explain import explain
@@ -60,7 +59,8 @@ class Ensemble:
         """What is thought of N meters, too little data or not."""
         interval = self.interval(evidence.interval_minutes)
         evidence = evidence.at_interval(interval)
-        return self.stages[interval].judge(see(evidence), nets.scores(self.networks, evidence))
+        stage = self.stages[interval]
+        return stage.judge(see(evidence), stage.given(self.networks, evidence))
 
     def judge_window(self, window: MeterWindow) -> Judgement:
         """The same for all the meters of a window; a meter with too little data scores 0."""

@@ -11,6 +11,7 @@ from typing import Self
 
 import numpy as np
 
+from ml import nets
 from ml.balance import balance_features, trusted
 from ml.booster import Booster, KindBooster
 from ml.calibration import Chance, Tail, score_of
@@ -19,6 +20,7 @@ from ml.change_point import ChangePoint, find_change
 from ml.day_channels import read_days
 from ml.evidence import Evidence
 from ml.novelty import Novelty
+from ml.unsupervised import Unsupervised
 
 METER, FUSED = "meter", "fused"
 """Whether the balance of the transformer speaks: each is calibrated by itself, so that their scores compare."""
@@ -58,8 +60,9 @@ def see(evidence: Evidence) -> Seen:
     return Seen(change, features_of(days, change, evidence), balance)
 
 
-def statistical(features: np.ndarray) -> np.ndarray:
-    """(N,) the plain rule: how far the last 14 days lie below the own past and the neighbours, or read zero."""
+def plain_rule(features: np.ndarray) -> np.ndarray:
+    """(N,) what every detector has to beat: how far the last 14 days lie below the own past and the neighbours, or how
+    much of them reads zero."""
     column = {name: at for at, name in enumerate(names())}
     less = -np.nan_to_num(features[:, column["last14_level"]])
     zero = np.nan_to_num(features[:, column["last14_zero"]])
@@ -123,14 +126,22 @@ class Stage:
     outcomes: Booster | None = None
     tails: dict[str, Tail] = field(default_factory=dict)
     """Part to the rarity of its scores among honest meters; `meter` and `fused` are the weighted evidence's."""
+    signs: Unsupervised | None = None
+    """The statistical part: how unusual a change is among honest changes. None for daily readings, which have no shape;
+    there the plain rule speaks."""
     chances: dict[str, Chance] = field(default_factory=dict)
 
-    def scores(self, seen: Seen, nets: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Part to its own (N,) scores, on its own scale; NaN where it has nothing to say. `nets` are given."""
+    def given(self, networks: dict, evidence: Evidence) -> dict[str, np.ndarray]:
+        """The (N,) scores of those parts that look at the readings themselves."""
+        signs = {} if self.signs is None else {"statistical": self.signs.score(evidence)}
+        return signs | nets.scores(networks, evidence)
+
+    def scores(self, seen: Seen, given: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Part to its own (N,) scores, on its own scale; NaN where it has nothing to say."""
         found = {
-            "statistical": statistical(seen.features),
+            "statistical": plain_rule(seen.features),
             "isolation_forest": self.novelty.score(seen.features),
-            **nets,
+            **given,
             "booster": self.booster.score(seen.features),
         }
         if self.fused is not None and seen.balance is not None:
@@ -153,8 +164,8 @@ class Stage:
         shares = {part: values / np.maximum(evidence, 1e-12) for part, values in weighed.items()}
         return evidence / np.maximum(total, 1e-12), shares
 
-    def judge(self, seen: Seen, nets: Mapping[str, np.ndarray]) -> Judgement:
-        rarities = self.rarities(self.scores(seen, nets))
+    def judge(self, seen: Seen, given: Mapping[str, np.ndarray]) -> Judgement:
+        rarities = self.rarities(self.scores(seen, given))
         evidence, shares = self.fuse(rarities)
         balanced = seen.balanced if FUSED in self.chances else np.zeros(len(evidence), bool)
         score, probability = np.zeros(len(evidence)), np.zeros(len(evidence))

@@ -17,16 +17,18 @@ from ml.change_features import change_features, names
 from ml.config import Config
 from ml.evaluation.held_out import held_out
 from ml.evaluation.truth import UNTOUCHED, Truth, population
-from ml.evidence import Neighbourhood
+from ml.evidence import Neighbourhood, fill_gaps
 from ml.novelty import Novelty
 from ml.outcomes import Outcome, learn_from_visits
 from ml.stage import FUSED, METER, THEFT, Seen, Stage, see
 from ml.synthetic.cases import Cases, draw_cases
+from ml.unsupervised import Unsupervised
 from ml.window import MeterWindow
 
-LEAST_PER_METER, MOST_PER_METER = 12, 60
+LEAST_PER_METER, MOST_PER_METER = 12, 90
 METERS_FOR_NETS = 1500
 FEWEST_HELD_OUT = 5
+FEWEST_FOR_SIGNS = 12
 LENGTH_SHARE = 0.4
 """Of the rounds of cases that are cut to a shorter window, so that a score after five weeks is one too."""
 ANOTHER_SEED = 7919
@@ -55,14 +57,16 @@ def train(
     networks = nets.fit(config, _sample(learn), lambda doing: tell(0.05, doing))
     intervals = _intervals(window.interval_minutes)
     stages, at = {}, 0.25
-    taught = _gather(learn, config, config.training["seed"], intervals, {}, lambda doing: tell(at, doing))
+    taught = _gather(learn, config, config.training["seed"], intervals, lambda doing: tell(at, doing))
     for interval in intervals:
         at += 0.3 / len(intervals)
         tell(at, f"boosters for {interval}-minute readings")
         stages[interval] = _stage(config, taught[interval], _plain_features(learn, interval))
+        stages[interval].signs = _signs(config, learn, interval)
     del taught
     at = 0.7
-    shown = _gather(judge, config, config.training["seed"] + ANOTHER_SEED, intervals, networks, lambda d: tell(at, d))
+    seed = config.training["seed"] + ANOTHER_SEED
+    shown = _gather(judge, config, seed, intervals, lambda doing: tell(at, doing), stages, networks)
     for interval in intervals:
         _calibrate(stages[interval], shown[interval])
     if outcomes and (learned := learn_from_visits(window, outcomes)):
@@ -92,7 +96,23 @@ def chosen(window: MeterWindow, config: Config) -> MeterWindow:
         kept.append(group[: config.training["meters"]])
         count += len(kept[-1])
     rows = np.sort(np.concatenate(kept))
-    return window.take(rows[np.argsort(window.meters[rows], kind="stable")])
+    return part_of(window, rows[np.argsort(window.meters[rows], kind="stable")])
+
+
+def part_of(window: MeterWindow, rows: np.ndarray) -> MeterWindow:
+    """The window of some of its meters, by index. Their sum meters measure less by what the others report, as if
+    nobody else were behind them: energy of a meter that is left out must not look stolen."""
+    part = window.take(rows)
+    if window.sums is None:
+        return part
+    there = np.isin(np.arange(len(window)), rows)
+    behind = (window.sum_row >= 0) & np.isin(window.sum_row, part.sum_row)
+    others = np.flatnonzero(behind & ~there)
+    if not len(others):
+        return part
+    sums = window.sums.copy()
+    np.subtract.at(sums, window.sum_row[others], fill_gaps(window.kwh[others]))
+    return replace(part, sums=np.clip(sums, 0, None))
 
 
 def _groups(window: MeterWindow, rows: np.ndarray) -> list[np.ndarray]:
@@ -121,12 +141,20 @@ def split(window: MeterWindow, config: Config) -> tuple[MeterWindow, MeterWindow
     if count < FEWEST_HELD_OUT or count == len(window):
         return window, window
     is_held = np.isin(rows, np.concatenate(held))
-    return window.take(rows[~is_held]), window.take(rows[is_held])
+    return part_of(window, rows[~is_held]), part_of(window, rows[is_held])
 
 
 def _sample(window: MeterWindow):
     """Evidence about at most METERS_FOR_NETS meters, as they are."""
     return Neighbourhood(window).evidence(slice(0, METERS_FOR_NETS))
+
+
+def _signs(config: Config, window: MeterWindow, interval: int) -> Unsupervised | None:
+    """None for daily readings, and for too few meters or days: there the plain rule stands in."""
+    evidence = Neighbourhood(window).evidence(slice(0, config.training["meters_for_signs"]))
+    if interval == nets.DAILY or len(evidence) < FEWEST_FOR_SIGNS or evidence.days < config.data["least_days"]:
+        return None
+    return Unsupervised(networks=False).fit(evidence.without_sums().at_interval(interval))
 
 
 def _intervals(native: int) -> list[int]:
@@ -146,12 +174,19 @@ class Drawn:
     """Cases of one interval, their readings left behind."""
 
     seen: Seen
-    nets: dict[str, np.ndarray]
+    given: dict[str, np.ndarray]
+    """Part to its (N,) scores, of those parts that look at the readings themselves."""
     truth: Truth
 
 
 def _gather(
-    window: MeterWindow, config: Config, seed: int, intervals: list[int], networks: dict, tell: Callable[[str], None]
+    window: MeterWindow,
+    config: Config,
+    seed: int,
+    intervals: list[int],
+    tell: Callable[[str], None],
+    stages: dict[int, Stage] | None = None,
+    networks: dict | None = None,
 ) -> dict[int, Drawn]:
     training = config.training
     per_meter = int(np.clip(training["cases"] // max(1, len(window)), LEAST_PER_METER, MOST_PER_METER))
@@ -162,7 +197,8 @@ def _gather(
         tell(f"{count:,} simulated cases")
         for interval in intervals:
             evidence = cases.evidence.at_interval(interval)
-            found[interval].append(Drawn(see(evidence), nets.scores(networks, evidence), Truth.of(cases)))
+            given = stages[interval].given(networks, evidence) if stages else {}
+            found[interval].append(Drawn(see(evidence), given, Truth.of(cases)))
     return {interval: _joined(parts) for interval, parts in found.items()}
 
 
@@ -181,7 +217,7 @@ def _joined(parts: list[Drawn]) -> Drawn:
     balance = None if parts[0].seen.balance is None else column(one.seen.balance for one in parts)
     return Drawn(
         seen=Seen(change, column(one.seen.features for one in parts), balance),
-        nets={name: column(one.nets[name] for one in parts) for name in parts[0].nets},
+        given={name: column(one.given[name] for one in parts) for name in parts[0].given},
         truth=Truth.concatenate([one.truth for one in parts]),
     )
 
@@ -219,7 +255,7 @@ def _calibrate(stage: Stage, drawn: Drawn) -> None:
     truth = drawn.truth
     honest = truth.counted & ~truth.theft
     weight = population(truth)
-    scores = stage.scores(drawn.seen, drawn.nets)
+    scores = stage.scores(drawn.seen, drawn.given)
     for part, values in scores.items():
         known = honest & ~np.isnan(values)
         if known.any() and part != "outcomes":  # that one is rare among visits in vain
@@ -236,13 +272,13 @@ def _calibrate(stage: Stage, drawn: Drawn) -> None:
 
 
 def _evaluate(stage: Stage, drawn: Drawn, meters: int) -> dict:
-    judged = stage.judge(drawn.seen, drawn.nets)
+    judged = stage.judge(drawn.seen, drawn.given)
     importance = stage.booster.importance(names())
     return held_out(
         judged.score,
         drawn.truth,
         data=f"simulated theft and honest changes on {meters:,} meters of this utility that taught nothing",
         probability=judged.probability,
-        plain=stage.scores(drawn.seen, drawn.nets)["statistical"],
+        plain=stage.scores(drawn.seen, drawn.given)["statistical"],
         importance=importance,
     )
