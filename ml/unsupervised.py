@@ -31,6 +31,8 @@ SPLICES = 8
 LEAST_SHARE = 0.2
 """A stranger's days are scaled to this share of the own energy at least, and to all of it at most."""
 FOLDS = 3
+SET_ASIDE = 0.15
+"""Share of the meters, those that changed most, that do not show what is honest: whoever steals is among them."""
 MOST_RARE = 1.75
 """Beyond one in 56 a part says little more: the rest must come from other parts."""
 POWER = 3
@@ -63,21 +65,24 @@ SIGNATURES = {
 """Part to the features that rise (1) or fall (-1) in it: the highest readings and the evenings fall, equal maxima
 repeat, equal readings repeat, days fall into two kinds, the day keeps its shape."""
 WEIGHTS = {
-    "stranger": 0.8,
-    "stranger_hours": 0.15,
-    "novelty": 0.15,
+    "stranger": 1.0,
+    "stranger_hours": 0.4,
+    "novelty": 0.1,
     "top": 0.8,
-    "evening": 0.35,
+    "evening": 0.5,
     "cap": 0.9,
-    "line": 0.15,
-    "two_states": 0.5,
+    "line": 0.2,
+    "two_states": 0.8,
     "same_day": 0.3,
-    "reversed": 0.8,
-    "autoencoder": 0.3,
-    "lstm": 0.3,
+    "reversed": 1.2,
+    "autoencoder": 0.6,
+    "lstm": 0.4,
 }
-BENIGN = {"more": 0.17, "noon": 0.13, "empty": 0.4, "standby": 0.9, "shifted": 0.13, "other_shape": 0.08}
+BENIGN = {"more": 0.17, "noon": 0.13, "empty": 0.5, "standby": 1.2, "shifted": 0.05, "other_shape": 0.08}
 """What takes suspicion away, by how much."""
+
+
+Splice = Callable[[Evidence, np.random.Generator], Evidence]
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,12 +114,14 @@ class Unsupervised:
         histories = [changes_of(part) for part in parts_of_history(evidence)]
         own = np.stack([history.features for history in histories], 1)
         self.novelty_ = Novelty(seed=self.seed).fit(own.reshape(-1, own.shape[2]))
+        rare = self.novelty_.score(histories[0].features)
+        honest = rare <= np.quantile(rare, 1 - SET_ASIDE)
         whole = self._measures(histories[0])
         values = {name: [self._measures(history)[name] for history in histories] for name in whole}
         self.strangers_ = {}
         for name, splice in (("stranger", whole_days), ("stranger_hours", some_hours)):
             tell(f"learns what a {name.replace('_', ' for ')} looks like")
-            self.strangers_[name], values[name] = self._learn_strangers(evidence, own, splice)
+            self.strangers_[name], values[name] = self._learn_strangers(evidence, own, honest, splice)
         self.networks_ = {}
         if self.networks and nets.available():
             for name, network in nets.classes().items():
@@ -229,16 +236,25 @@ class Unsupervised:
             "other_shape": np.maximum(-mean("since_likeness", "last28_likeness"), 0),
         }
 
-    def _learn_strangers(self, evidence: Evidence, own: np.ndarray, splice) -> tuple[list[Booster], np.ndarray]:
+    def _learn_strangers(
+        self, evidence: Evidence, own: np.ndarray, honest: np.ndarray, splice: Splice
+    ) -> tuple[list[Booster], np.ndarray]:
         """One classifier per third of the meters, taught by the others, and what it says of the third's own days."""
         rng = np.random.default_rng([self.seed, len(splice.__name__)])
         strange = np.stack([changes_of(splice(evidence, rng)).features for _ in range(SPLICES)], 1)
         fold = rng.permutation(len(evidence)) % FOLDS
         models, said = [], np.zeros(own.shape[:2])
         for at in range(FOLDS):
-            taught = [rows[fold != at].reshape(-1, own.shape[2]) for rows in (own, strange)]
+            taught = [rows[honest & (fold != at)].reshape(-1, own.shape[2]) for rows in (own, strange)]
             booster = Booster(
-                rounds=250, leaves=15, least_in_leaf=40, case_share=0.7, ridge=0.0, seed=self.seed, threads=self.threads
+                rounds=300,
+                feature_share=0.1,
+                leaves=15,
+                least_in_leaf=40,
+                case_share=0.7,
+                ridge=0.0,
+                seed=self.seed,
+                threads=self.threads,
             )
             models.append(booster.fit(np.concatenate(taught), np.repeat([False, True], [len(rows) for rows in taught])))
             said[fold == at] = models[-1].score(own[fold == at].reshape(-1, own.shape[2])).reshape(-1, own.shape[1])
