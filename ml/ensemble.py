@@ -1,11 +1,14 @@
 """The detectors together: one score, the chance of a find, what each part adds, since when, and why."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import Self
 
 import numpy as np
 
+from ml.change_point import CHANNELS, ChangePoint
 from ml.config import Config, default_config
-from ml.evidence import Evidence, blocks
+from ml.evidence import METERS_PER_BLOCK, Evidence, Neighbourhood
 from ml.explain import explain
 from ml.features import measure
 from ml.findings import Finding
@@ -65,8 +68,15 @@ class Ensemble:
     def judge_window(self, window: MeterWindow) -> Judgement:
         """The same for all the meters of a window; a meter with too little data scores 0."""
         window = self._recent(window)
-        judged = [self.judge(evidence) for _rows, evidence in blocks(window)] or [self.judge(_nobody(window))]
-        return Judgement.concatenate(judged).silenced(~measure(window).scorable)
+        scorable = measure(window).scorable
+        if not scorable.any():
+            return self._nothing_to_say(window)
+        neighbourhood = Neighbourhood(window)
+        blocks = [slice(at, min(at + METERS_PER_BLOCK, len(window))) for at in range(0, len(window), METERS_PER_BLOCK)]
+        # Blocks do not need each other, and NumPy lets go of the interpreter while it counts.
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            judged = list(pool.map(lambda rows: self.judge(neighbourhood.evidence(rows)), blocks))
+        return Judgement.concatenate(judged).silenced(~scorable)
 
     def explain(self, window: MeterWindow) -> list[Finding]:
         """A finding for each meter, in the order of the window."""
@@ -79,12 +89,20 @@ class Ensemble:
         """The finest stage that readings of that interval make up; days they always do."""
         return min(interval for interval in self.stages if interval % minutes == 0)
 
+    def _nothing_to_say(self, window: MeterWindow) -> Judgement:
+        """About meters of which none has enough days."""
+        nothing = np.zeros(len(window))
+        stage = self.stages[self.interval(window.interval_minutes)]
+        return Judgement(
+            score=nothing,
+            probability=nothing,
+            parts=dict.fromkeys(stage.weights, nothing),
+            kinds=np.zeros((len(window), len(stage.kinds.classes))),
+            change=ChangePoint(nothing.astype(int), nothing, np.zeros((len(window), len(CHANNELS))), nothing),
+            balanced=nothing.astype(bool),
+            ranks=dict.fromkeys(stage.weights, nothing),
+        )
+
     def _recent(self, window: MeterWindow) -> MeterWindow:
         """Older days say nothing about now, and every day costs."""
         return window.last(self.config.data["most_days"])
-
-
-def _nobody(window: MeterWindow) -> Evidence:
-    shape = (0, window.days)
-    kwh = np.zeros((*shape, window.slots), np.float32)
-    return Evidence(kwh, window.first_day, np.zeros(shape, bool), np.ones(shape, np.float32))

@@ -14,7 +14,7 @@ from ml.calendar import slots_ahead, to_civil_days
 from ml.peers import median_of_others
 from ml.window import MeterWindow
 
-METERS_PER_BLOCK = 512
+METERS_PER_BLOCK = 256
 SHORT_DAYS = 84
 """Below this many days the reference is the first third, at least 14 days; a result says so."""
 LEAST_COVERAGE = 0.5
