@@ -55,7 +55,7 @@ def train(
     learn, judge = split(chosen(window, config), config)
     tell(0.02, "networks")
     networks = nets.fit(config, _sample(learn), lambda doing: tell(0.05, doing))
-    intervals = _intervals(window.interval_minutes)
+    intervals = _intervals(window.interval_minutes, config)
     stages, at = {}, 0.25
     taught = _gather(learn, config, config.training["seed"], intervals, lambda doing: tell(at, doing))
     for interval in intervals:
@@ -157,9 +157,10 @@ def _signs(config: Config, window: MeterWindow, interval: int) -> Unsupervised |
     return Unsupervised(networks=False).fit(evidence.without_sums().at_interval(interval))
 
 
-def _intervals(native: int) -> list[int]:
-    """The native interval, an hour and a day: what is read less often is scored as well."""
-    return sorted({native, *(longer for longer in (60, 1440) if longer > native and longer % native == 0)})
+def _intervals(native: int, config: Config) -> list[int]:
+    """The native interval, and those longer ones that it makes up."""
+    longer = config.training["intervals"]
+    return sorted({native, *(minutes for minutes in longer if minutes > native and minutes % native == 0)})
 
 
 def _plain_features(window: MeterWindow, interval: int) -> np.ndarray:
