@@ -2,7 +2,7 @@
 (() => {
   const element = document.getElementById("map");
   if (!element || !window.L) return;
-  const { layers: address, consumer: consumerAddress } = element.dataset;
+  const { layers: address, consumer: consumerAddress, balance: balanceAddress } = element.dataset;
   const words = JSON.parse(document.getElementById("map-words").textContent);
   const form = document.getElementById("map-filter");
   const list = document.getElementById("map-list");
@@ -96,7 +96,11 @@
         .setLatLng(L.geoJSON(zone).getBounds().getCenter()).setContent(label).addTo(shown);
     }
     if (layer !== "consumers") drawTransformers(layer === "transformers");
-    if (layer === "consumers") for (const hub of hubs) ntl.transformerMarker(ntl.latlng(hub.geometry)).bindTooltip(ntl.textNode("span", hub.properties.code)).addTo(shown);
+    if (layer === "consumers") for (const hub of hubs) {
+      const marker = ntl.transformerMarker(ntl.latlng(hub.geometry)).addTo(shown);
+      marker.bindTooltip(ntl.textNode("span", `${hub.properties.code}${balanceAddress ? `: ${words.balance}` : ""}`));
+      if (balanceAddress) marker.on("click", () => { location.href = balanceAddress.replace("/0/", `/${hub.properties.pk}/`); });
+    }
     // Worst last, so that it lies on top.
     if (layer === "consumers") [...features].sort((a, b) => (a.properties.score || 0) - (b.properties.score || 0)).forEach((one) => {
       one.marker = ntl.levelMarker(ntl.latlng(one.geometry), one.properties.level).bindPopup(() => card(one.properties)).addTo(shown);

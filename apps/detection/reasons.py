@@ -18,12 +18,12 @@ def sentence(code: str, params: dict) -> str:
 
 
 def worded(value):
-    """ISO dates become the reader's dates; other values stay as they are."""
+    """ISO dates become the reader's dates, words the reader's words; other values stay as they are."""
     if isinstance(value, str):
         try:
             return date_format(date.fromisoformat(value), "j M Y")
         except ValueError:
-            return value
+            return _(value) if value else value  # a theft by its words, which ml marks for translation
     return value
 
 

@@ -14,7 +14,6 @@ PARTS = {
         _("clear signs"),
         _("Rules for the five kinds, against the consumer's own past and its neighbours"),
     ),
-    "rules": (_("clear signs"), _("Rules for the five kinds, against the consumer's own past")),
     "isolation_forest": (
         _("unusual combination"),
         _("Isolation forest: how rare its changes are among all consumers, taken together"),

@@ -147,7 +147,9 @@ def transformers(user: User, asked: Question) -> str:
             hot=Count("connections", filter=here & hot),
         )
         .annotate(
-            feature=feature("place", code=F("code"), consumers=F("consumers_here"), fitting=F("fitting"), hot=F("hot"))
+            feature=feature(
+                "place", pk=F("pk"), code=F("code"), consumers=F("consumers_here"), fitting=F("fitting"), hot=F("hot")
+            )
         )
     )
     return as_collection(counted.values_list("feature", flat=True)[:MOST_FEATURES])
@@ -205,6 +207,7 @@ def words() -> dict[str, str]:
         "shown": _("consumers shown"),
         "most": _("only the most suspicious are shown: zoom in"),
         "none": _("Nobody here fits. Move the map, zoom out or show more levels."),
+        "balance": _("energy balance"),
         "failed": _("The map could not be loaded. Try again."),
         "open": _("Open"),
         "score": _("score"),

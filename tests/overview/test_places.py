@@ -78,7 +78,8 @@ def test_zones_and_transformers_count_what_fits(client, sam, street):
         "hot": 7,
     }
     (transformer,) = features(client, layer="transformers", box=HERE, level="high")
-    assert transformer["properties"] == {"code": "T-1", "consumers": 12, "fitting": 6, "hot": 7}
+    pk = street[0].connections.get().transformer_id
+    assert transformer["properties"] == {"pk": pk, "code": "T-1", "consumers": 12, "fitting": 6, "hot": 7}
 
 
 def numbers(client, **query) -> list[str]:
