@@ -73,7 +73,7 @@ class Trees:
             for _ in range(self.steps):
                 node = np.where(rows[every, column[node]] <= threshold[node], left[node], right[node])
             total += depth[node]
-        return 2 ** (-total / len(self.left) / self.usual_depth)
+        return 2 ** (-total / len(self.left) / max(self.usual_depth, 1e-9))
 
 
 def average_depth(rows: np.ndarray | int) -> np.ndarray:
