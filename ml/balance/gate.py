@@ -18,6 +18,11 @@ USUAL_GAP = (-0.03, 0.30)
 """Share of the delivered energy that may be unexplained in the reference before the records are called wrong."""
 NOISIEST = 0.5
 """Noise of the gap, share of the transformer's usual load."""
+SOUND_NOISE = 0.015
+"""Noise up to which a transformer passes as sound; at twice that, it is as doubtful as it gets."""
+USUAL_LOSS = 0.05
+"""Share of the delivered energy that technical losses take; more than twice that is a gap that waits for a cause."""
+LEAST_TRUST = 0.3
 
 
 def reasons(features: np.ndarray) -> np.ndarray:
@@ -36,6 +41,20 @@ def reasons(features: np.ndarray) -> np.ndarray:
 def trusted(features: np.ndarray) -> np.ndarray:
     """(N,) bool for (N, K) balance features: where a fused score may be used; elsewhere the meter speaks alone."""
     return reasons(features) == FINE
+
+
+def trust(features: np.ndarray) -> np.ndarray:
+    """(N,) 0 to 1 for (N, K) balance features: by how much the weight of a fused score is to be kept; 0 where refused.
+
+    A transformer that feeds meters filed elsewhere has a gap that lives like a household: it is noisy, and larger than
+    the loss of its wires. With three such meters among 25, a fused score that keeps its full weight finds fewer thieves
+    at 1 % false alarms than the meter alone; with a third of its weight it finds more.
+    """
+    column = dict(zip(names(), features.T, strict=True))
+    noise = np.log2(np.maximum(np.nan_to_num(column["noise"]), 1e-6) / SOUND_NOISE)
+    surplus = np.abs(np.nan_to_num(column["gap_reference"]) - USUAL_LOSS) / USUAL_LOSS - 1
+    doubt = np.clip(np.maximum(noise, surplus), 0, 1)
+    return np.where(trusted(features), 1 - (1 - LEAST_TRUST) * doubt, 0).astype(np.float32)
 
 
 def quality(features: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from ml.balance import (
     quality,
     reasons,
     transformer_balance,
+    trust,
     trusted,
 )
 from ml.evidence import Evidence, reference_mask
@@ -118,6 +119,7 @@ def test_a_row_without_a_sum_meter_has_no_figures():
     assert reasons(features)[4] == "no_sum_meter"
     assert not trusted(features)[4]
     assert quality(features)[4] == 0
+    assert trust(features)[4] == 0
     assert trusted(np.delete(features, 4, 0)).all()
 
 
@@ -144,6 +146,15 @@ def test_a_sum_meter_of_another_street_is_refused():
     homes = make_street(homes=20, days=98)
     evidence = street_evidence(homes, np.roll(homes, 9, 2))
     assert not trusted(balance_features(evidence)).any()
+
+
+def test_a_sound_transformer_is_trusted_more_than_one_that_feeds_strangers():
+    homes = make_street(homes=20, days=98)
+    strangers = make_street(homes=3, days=98, seed=8).sum(0)
+    sound = trust(balance_features(street_evidence(homes, homes)))
+    doubtful = trust(balance_features(street_evidence(homes, homes, foreign=strangers)))
+    assert sound.min() == 1
+    assert 0.29 < doubtful.min() <= doubtful.max() < 0.5
 
 
 def test_readings_of_zero_throughout_do_no_harm():
