@@ -15,10 +15,9 @@ from torch import Tensor, nn
 
 from ml.evidence import Evidence
 from ml.relative import HOURS, centre_and_spread, mean_over, relative_load
-from ml.torch_training import Training, arrays_of, device, held_out, settled, train, with_arrays
+from ml.torch_training import Training, arrays_of, by_blocks, device, held_out, settled, train, with_arrays
 
 WEEK = 7
-METERS_AT_ONCE = 512
 LAST_WEEKS = (1, 2, 4, 8)
 """Spans up to the last day over which a change is measured."""
 LEAST_SEEN = 0.5
@@ -118,14 +117,9 @@ class Autoencoder:
         less, more = np.maximum(-energy, 0), np.maximum(energy, 0)
         return (np.sqrt(less**2 + error**2 + misfit**2 / 2) - more).mean(1)
 
-    @torch.no_grad()
     def changes(self, evidence: Evidence) -> np.ndarray:
         """(N, spans, measures): mean over the last weeks less the mean over the reference; NaN where unknown."""
-        parts = [
-            self._changes(evidence.take(slice(at, at + METERS_AT_ONCE)))
-            for at in range(0, len(evidence), METERS_AT_ONCE)
-        ]
-        return np.concatenate(parts) if parts else np.zeros((0, len(LAST_WEEKS), len(self.MEASURES)), np.float32)
+        return np.concatenate(by_blocks(self._changes, evidence, self.config.threads))
 
     def _changes(self, evidence: Evidence) -> np.ndarray:
         measures, seen, reference = self._weeks(evidence)

@@ -16,10 +16,9 @@ from torch import Tensor, nn
 
 from ml.evidence import Evidence
 from ml.relative import HOURS, centre_and_spread, mean_over, relative_load
-from ml.torch_training import Training, arrays_of, device, held_out, settled, train, with_arrays
+from ml.torch_training import Training, arrays_of, by_blocks, device, held_out, settled, train, with_arrays
 
 WEEK = 7
-METERS_AT_ONCE = 512
 TARGETS = 16
 """Days forecast from one memory while learning."""
 STARTS = 4
@@ -62,7 +61,7 @@ class DayForecaster(nn.Module):
         if config.cell not in cells:
             raise ValueError(f"cell is one of {', '.join(cells)}, not {config.cell}")
         self.memory = cells[config.cell](self.INPUTS, config.units, batch_first=True)
-        width = 2 * config.units
+        width = config.units
         self.of_memory = nn.Linear(config.units, width)
         self.of_weekday = nn.Embedding(WEEK, width)
         self.of_peers = nn.Linear(1, width, bias=False)
@@ -205,14 +204,9 @@ class Forecaster:
             total[day + 1] = np.maximum(total[day] + missing[:, day], 0)
         return total[1:].T
 
-    @torch.no_grad()
     def daily(self, evidence: Evidence) -> np.ndarray:
         """(3, N, D): signed error of the level, mean signed error of the hours, log of their mean absolute error."""
-        found = np.full((3, *evidence.kwh.shape[:2]), np.nan, np.float32)
-        for at in range(0, len(evidence), METERS_AT_ONCE):
-            rows = slice(at, at + METERS_AT_ONCE)
-            found[:, rows] = self._daily(evidence.take(rows))
-        return found
+        return np.concatenate(by_blocks(self._daily, evidence, self.config.threads), 1)
 
     def _daily(self, evidence: Evidence) -> np.ndarray:
         days = Days.of(evidence)
