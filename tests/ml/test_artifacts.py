@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from ml import artifacts
-from ml.artifacts import FOREST, MANIFEST, ArtifactError
+from ml.artifacts import MANIFEST, ArtifactError
+
+FOREST = "novelty_60.safetensors"
 
 
 @pytest.fixture
@@ -22,13 +24,13 @@ def test_a_changed_forest_is_refused(folder):
     content = bytearray((folder / FOREST).read_bytes())
     content[len(content) // 2] ^= 1
     (folder / FOREST).write_bytes(content)
-    with pytest.raises(ArtifactError, match=r"forest\.skops was changed"):
+    with pytest.raises(ArtifactError, match=r"novelty_60\.safetensors was changed"):
         artifacts.load(folder)
 
 
 def test_a_changed_setting_is_refused(folder):
     manifest = json.loads((folder / MANIFEST).read_text())
-    manifest["config"]["thresholds"]["critical"] = 0.1
+    manifest["config"]["alerts"]["thresholds"]["critical"] = 0.1
     (folder / MANIFEST).write_text(json.dumps(manifest))
     with pytest.raises(ArtifactError, match=r"manifest\.json was changed"):
         artifacts.load(folder)
@@ -41,7 +43,7 @@ def test_a_model_of_another_library_version_is_refused(folder, monkeypatch):
 
 
 def test_a_model_of_other_features_is_refused(folder, monkeypatch):
-    monkeypatch.setattr(artifacts, "FEATURES", ("level_7",))
+    monkeypatch.setattr(artifacts, "names", lambda: ("level_7",))
     with pytest.raises(ArtifactError, match="other features"):
         artifacts.load(folder)
 

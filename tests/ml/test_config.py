@@ -14,12 +14,12 @@ def test_the_level_is_the_highest_threshold_reached(score, level):
 
 def test_weights_that_do_not_sum_to_one_are_refused():
     with pytest.raises(ValueError, match="sum to 1"):
-        replace(default_config(), weights={"rules": 0.5, "isolation_forest": 0.2})
+        replace(default_config(), ensemble={"weights": default_config().weights | {"booster": 0.5}})
 
 
 def test_thresholds_that_fall_are_refused():
     with pytest.raises(ValueError, match="rise"):
-        replace(default_config(), thresholds={"low": 0.3, "medium": 0.9, "high": 0.7, "critical": 0.95})
+        replace(default_config(), alerts={"thresholds": {"low": 0.3, "medium": 0.9, "high": 0.7, "critical": 0.95}})
 
 
 def test_a_rule_without_a_weight_is_refused():
