@@ -117,10 +117,11 @@ class MeterWindow:
         """The last days of the window; the window itself when it has no more."""
         if self.days <= days:
             return self
+        first = self.days - days
         return replace(
             self,
-            kwh=self.kwh[:, -days:],
-            first_day=self.first_day + (self.days - days),
-            contract_active=self.contract_active[:, -days:],
-            sums=None if self.sums is None else self.sums[:, -days:],
+            kwh=self.kwh[:, first:],
+            first_day=self.first_day + first,
+            contract_active=self.contract_active[:, first:],
+            sums=None if self.sums is None else self.sums[:, first:],
         )
