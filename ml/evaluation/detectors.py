@@ -9,11 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from sklearn.ensemble import IsolationForest
 
-from ml import nets
 from ml.booster import Booster, KindBooster
 from ml.change_features import names
 from ml.ensemble import Ensemble
-from ml.evaluation.runs import Study
+from ml.evaluation.runs import Study, calibrates
 from ml.evaluation.study import Batch, Scorer
 from ml.evaluation.truth import UNTOUCHED, Truth, population
 from ml.evidence import Evidence, fill_gaps
@@ -25,8 +24,6 @@ from ml.training import _calibrate as calibrate
 FLOOR = 0.02
 """Added to levels before their logarithm is taken: standby counts as nothing."""
 RAW_DAYS = 28
-HELD_BACK = 0.2
-"""Of the training households, to calibrate on."""
 
 
 # --------------------------------------------------------------------------------------------- rules and recipes
@@ -98,21 +95,21 @@ def novelty(study: Study, seed: int) -> Scorer:
 def network(name: str) -> Callable[[Study, int], Scorer]:
     def fit(study: Study, seed: int) -> Scorer:
         """Raises ModuleNotFoundError without torch."""
-        networks = study.networks(seed)
-        if name not in networks:
+        if name not in study.networks(seed):
             raise ModuleNotFoundError("torch is not installed")
-        return lambda batch: network_scores(networks, batch)[name]
+        return lambda batch: given(study, seed, batch)[name]
 
     return fit
 
 
-def network_scores(networks: dict, batch: Batch) -> dict[str, np.ndarray]:
-    return batch.keep("networks", lambda: nets.scores(networks, batch.evidence))
+def given(study: Study, seed: int, batch: Batch) -> dict[str, np.ndarray]:
+    return batch.keep("given", lambda: study.given(seed, batch.evidence))
 
 
 def unsupervised(study: Study, seed: int) -> Scorer:
-    fusion = study.unsupervised(seed)
-    return lambda batch: fusion.score(batch.evidence)
+    """The fusion of all that needs no simulated theft, and no torch."""
+    study.signs(seed)
+    return lambda batch: given(study, seed, batch)["statistical"]
 
 
 # ---------------------------------------------------------------------------------------------- stages as scorers
@@ -121,8 +118,8 @@ def unsupervised(study: Study, seed: int) -> Scorer:
 class Learned:
     """A trained stage of the ensemble; without `balanced`, as if no transformer had a sum meter."""
 
-    def __init__(self, stage: Stage, scores_of: Callable[[Batch], dict[str, np.ndarray]], balanced: bool):
-        self.stage, self.scores_of, self.balanced = stage, scores_of, balanced
+    def __init__(self, stage: Stage, given: Callable[[Batch], dict[str, np.ndarray]], balanced: bool):
+        self.stage, self.given, self.balanced = stage, given, balanced
 
     def seen(self, batch: Batch) -> Seen:
         return batch.features if self.balanced else replace(batch.features, balance=None)
@@ -130,13 +127,13 @@ class Learned:
     def __call__(self, batch: Batch) -> np.ndarray:
         """How rare the fused evidence is among honest meters."""
         seen = self.seen(batch)
-        evidence, _shares = self.stage.fuse(self.stage.rarities(self.stage.scores(seen, self.scores_of(batch))))
+        evidence, _shares = self.stage.fuse(self.stage.rarities(self.stage.scores(seen, self.given(batch))))
         fused = seen.balanced & (FUSED in self.stage.tails)
         rarity = self.stage.tails[METER].rarity(evidence)
         return np.where(fused, self.stage.tails[FUSED].rarity(evidence), rarity) if fused.any() else rarity
 
     def judge(self, batch: Batch) -> Judgement:
-        return self.stage.judge(self.seen(batch), self.scores_of(batch))
+        return self.stage.judge(self.seen(batch), self.given(batch))
 
     def probability(self, batch: Batch) -> np.ndarray:
         return self.judge(batch).probability
@@ -167,9 +164,7 @@ def train_known(study: Study, seed: int, drawn: Drawn, whole: bool = True) -> di
 
     Not `whole`: half the rounds at twice the rate, and kinds are not told apart. As good, for tables with many models.
     """
-    held = np.random.default_rng(seed).permutation(np.unique(drawn.truth.household))
-    held = held[: round(HELD_BACK * len(held))]
-    judges = np.isin(drawn.truth.household, held)
+    judges = calibrates(drawn.truth, seed)
     taught, shown = taken(drawn, np.flatnonzero(~judges)), taken(drawn, np.flatnonzero(judges))
     truth, settings = taught.truth, study.config.models
     boost = settings["booster"] if whole else hasty(settings["booster"])
@@ -185,12 +180,11 @@ def train_known(study: Study, seed: int, drawn: Drawn, whole: bool = True) -> di
     if len(rows):
         stage.fused = Booster(**boost).fit(taught.seen.both[rows], truth.theft[rows], weight[rows])
     calibrate(stage, shown)
-    networks = study.networks(seed)
 
-    def scores_of(batch: Batch) -> dict[str, np.ndarray]:
-        return network_scores(networks, batch)
+    def said(batch: Batch) -> dict[str, np.ndarray]:
+        return given(study, seed, batch)
 
-    return {"known": Learned(stage, scores_of, False), "known_fused": Learned(stage, scores_of, True)}
+    return {"known": Learned(stage, said, False), "known_fused": Learned(stage, said, True)}
 
 
 def hasty(settings: dict) -> dict:
@@ -207,8 +201,8 @@ def taken(drawn: Drawn, rows: np.ndarray) -> Drawn:
     seen = drawn.seen
     change = replace(seen.change, **{name: values[rows] for name, values in vars(seen.change).items()})
     balance = None if seen.balance is None else seen.balance[rows]
-    networks = {name: values[rows] for name, values in drawn.nets.items()}
-    return Drawn(Seen(change, seen.features[rows], balance), networks, drawn.truth.take(rows))
+    given = {part: values[rows] for part, values in drawn.given.items()}
+    return Drawn(Seen(change, seen.features[rows], balance), given, drawn.truth.take(rows))
 
 
 def without(drawn: Drawn, kinds: list[str]) -> Drawn:
@@ -255,17 +249,21 @@ def balance_alone(study: Study, seed: int) -> Scorer:
 
 def shipped(balanced: bool) -> Callable[[Study, int], Scorer]:
     def fit(study: Study, seed: int) -> Scorer:
-        ensemble = study.remembered(
-            seed, "ensemble", lambda: Ensemble(study.config).fit(study.source.window(seed, "train", everyday=True))
-        )
+        ensemble = study.remembered(seed, "ensemble", lambda: _ensemble(study, seed))
+        stage = ensemble.stages[study.source.interval_minutes]
 
-        def scores_of(batch: Batch) -> dict[str, np.ndarray]:
-            return batch.keep("shipped networks", lambda: nets.scores(ensemble.networks, batch.evidence))
+        def said(batch: Batch) -> dict[str, np.ndarray]:
+            return batch.keep("given to what ships", lambda: stage.given(ensemble.networks, batch.evidence))
 
-        interval = study.source.interval_minutes
-        return Shipped(ensemble.stages[interval], scores_of, balanced)
+        return Shipped(stage, said, balanced)
 
     return fit
+
+
+def _ensemble(study: Study, seed: int) -> Ensemble:
+    """Of one interval only: the stages for longer ones are never asked here."""
+    config = replace(study.config, training=study.config.training | {"intervals": []})
+    return Ensemble(config).fit(study.source.window(seed, "train", everyday=True))
 
 
 # ----------------------------------------------------------------------------------------------------- the register

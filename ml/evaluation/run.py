@@ -41,6 +41,7 @@ def run(
     rows: Iterable[str] | None = None,
     older: bool = False,
     city: CitySource | None = None,
+    config: Config | None = None,
     progress: Callable[[str], None] = print,
 ) -> dict:
     """Compute the rows that `out` does not have yet; write evaluation.json, tables.txt and model-card.md there.
@@ -54,17 +55,18 @@ def run(
     chosen = list(rows or (QUICK_ROWS if quick else (*ROWS, "city", "original")))
     if unknown := set(chosen) - {*ROWS, "city", "original"}:
         raise ValueError(f"no such row: {', '.join(sorted(unknown))}")
+    config = config or _config(quick)
     kept = Kept(Path(out), quick, older, progress)
     seeds = tuple(seeds or ((0,) if quick else SEEDS))
     studies = {}
     folders = find(protocol, "NTL_PROTOCOL", "protocol"), find(data, "NTL_DATA", "data")
     if all(folders):
-        study = Study(ProtocolSource(*folders), part, quick, progress, 20 if quick else 200, _config(quick))
+        study = Study(ProtocolSource(*folders), part, quick, progress, 20 if quick else 200, config)
         studies["protocol"] = kept.study("protocol", study, seeds, [row for row in chosen if row in ROWS])
     if "city" in chosen or not studies:
         city = city or (CitySource(consumers=600, days=91, per_meter=8) if quick else CitySource())
         names = [row for row in CITY_ROWS if not quick or row in chosen] if studies or not quick else chosen
-        study = Study(city, part, quick, progress, 20 if quick else 200, _config(quick))
+        study = Study(city, part, quick, progress, 20 if quick else 200, config)
         studies["city"] = kept.study("city", study, seeds[:2], [row for row in names if row in ROWS])
     report = {
         "schema": SCHEMA,

@@ -9,6 +9,7 @@ from ml import nets
 from ml.change_features import change_features
 from ml.config import Config, default_config
 from ml.evaluation.study import ORDINARY, Batch, Scored, Scorer, Setting, Source, score
+from ml.evaluation.truth import Truth
 from ml.evidence import Evidence, Neighbourhood
 from ml.training import Drawn
 from ml.training import _joined as joined
@@ -23,6 +24,9 @@ FAULTS: dict[str, Setting] = {
     "groups of 10": Setting(group_size=10),
     "groups of 60": Setting(group_size=60),
 }
+
+CALIBRATING = 5
+"""One in so many training households calibrates."""
 
 
 @dataclass(eq=False)
@@ -44,15 +48,19 @@ class Study:
         window = self.source.window(seed, "train", everyday=True)
         return Neighbourhood(window).evidence(slice(0, len(window)))
 
-    def unsupervised(self, seed: int) -> Unsupervised:
-        """The fusion of all that learns without a simulated theft, fitted to the training households."""
-        return self.remembered(
-            seed, "unsupervised", lambda: Unsupervised(settings=self.config.models).fit(self.population(seed))
-        )
+    def signs(self, seed: int) -> Unsupervised:
+        """How unusual changes are among honest ones, learned from the training households."""
+        return self.remembered(seed, "signs", lambda: Unsupervised(networks=False).fit(self.population(seed)))
 
     def networks(self, seed: int) -> dict:
-        """The autoencoder and the forecaster that were fitted with it; empty without torch."""
-        return self.unsupervised(seed).networks_
+        """The autoencoder and the forecaster, fitted to the training households; empty without torch."""
+        return self.remembered(
+            seed, "networks", lambda: nets.fit(self.config, self.population(seed), lambda doing: None)
+        )
+
+    def given(self, seed: int, evidence: Evidence) -> dict[str, np.ndarray]:
+        """What those parts of a stage say that look at the readings themselves."""
+        return {"statistical": self.signs(seed).score(evidence)} | nets.scores(self.networks(seed), evidence)
 
     def plain_features(self, seed: int) -> np.ndarray:
         """(M, K) change features of the training households as they are."""
@@ -63,12 +71,16 @@ class Study:
         return self.remembered(seed, "training", lambda: self._training(seed))
 
     def _training(self, seed: int) -> Drawn:
-        networks = self.networks(seed)
-        parts = [
-            Drawn(batch.features, nets.scores(networks, batch.evidence), batch.truth)
-            for batch in self._training_batches(seed)
-        ]
-        return joined(parts)
+        return joined([self._drawn(seed, batch) for batch in self._training_batches(seed)])
+
+    def _drawn(self, seed: int, batch: Batch) -> Drawn:
+        """The parts that look at the readings are asked only where they calibrate: they teach nothing."""
+        rows = np.flatnonzero(calibrates(batch.truth, seed))
+        said = self.given(seed, batch.evidence.take(rows))
+        given = {part: np.full(len(batch), np.nan) for part in said}
+        for part, values in said.items():
+            given[part][rows] = values
+        return Drawn(batch.features, given, batch.truth)
 
     def _training_batches(self, seed: int) -> Iterable[Batch]:
         kinds = getattr(self.source, "known_kinds", None)
@@ -101,3 +113,8 @@ class Study:
             self.progress(f"split {seed}: {name}")
             self._memory[seed, name] = make()
         return self._memory[seed, name]
+
+
+def calibrates(truth: Truth, seed: int) -> np.ndarray:
+    """(N,) bool: of a fifth of the training households, which teach nothing."""
+    return truth.household % CALIBRATING == seed % CALIBRATING

@@ -10,7 +10,7 @@ def test_no_neighbourhood_is_on_two_sides_of_a_split(study):
     parts = [study.source.window(0, part) for part in ("train", "validation", "test")]
     groups = [set(part.peer_group.tolist()) for part in parts]
     assert sum(map(len, groups)) == len(set.union(*groups))
-    assert sum(map(len, parts)) == 150
+    assert sum(map(len, parts)) == 100
 
 
 def test_cases_are_drawn_alike_each_time(study):

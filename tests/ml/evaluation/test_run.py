@@ -18,7 +18,8 @@ def evaluate(folder, study):
 
     def evaluate(*rows):
         said = []
-        report = run(True, protocol="", data="", out=folder, rows=rows, city=study.source, progress=said.append)
+        given = {"city": study.source, "config": study.config, "progress": said.append}
+        report = run(True, protocol="", data="", out=folder, rows=rows, **given)
         return report, said
 
     return evaluate
