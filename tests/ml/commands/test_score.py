@@ -49,7 +49,7 @@ def test_the_result_comes_as_json_on_request(run_json, model, city, tmp_path):
 
 
 def test_a_short_history_is_scored_and_the_reasons_say_so(scored, city, tmp_path):
-    pd.read_parquet(city / "readings.parquet").set_index("timestamp").iloc[: 28 * 24].to_parquet(
+    pd.read_parquet(city / "readings.parquet").set_index("timestamp").iloc[: 35 * 24].to_parquet(
         tmp_path / "short.parquet"
     )
     scores = scored(tmp_path / "short.parquet")
