@@ -176,7 +176,7 @@ class Neighbourhood:
         """The (T, D, S) sums of each transformer that has a sum meter: as reported by its meters, and as measured."""
         self.reported = self.measured = self.filled = None
         window = self.window
-        if window.sums is None:
+        if window.sums is None or not (window.sum_row >= 0).any():
             return
         self.measured = to_civil_days(window.sums, self.ahead)
         self.reported, self.filled = np.zeros_like(self.measured), np.zeros_like(self.measured)

@@ -11,7 +11,7 @@ from ml.training import chosen, part_of, split, train
 from tests.ml.conftest import make_street, make_window
 
 QUICK = default_config().quick()
-TINY = replace(QUICK, training=QUICK.training | {"cases": 500, "lengths": []})
+TINY = replace(QUICK, training=QUICK.training | {"cases": 500, "lengths": [], "meters_for_signs": 0})
 HOMES, TRANSFORMERS = 42, 6
 
 
