@@ -40,7 +40,7 @@ def test_a_clock_change_moves_no_score(ensemble):
     london = make_window(from_civil_days(civil, ahead), first_day=first_day, timezone="Europe/London")
     nowhere = make_window(civil, first_day=first_day)
     moved = np.abs(ensemble.score(london) - ensemble.score(nowhere))
-    # The hour that was skipped is really missing: where a filled one crosses a tree's threshold, a score jumps a little.
+    # The skipped hour is really missing: where a filled one crosses the threshold of a tree, a score jumps a little.
     assert np.median(moved) < 0.002
     assert moved.max() < 0.05
 
