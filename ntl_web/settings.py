@@ -237,8 +237,8 @@ SCORING_WINDOW_DAYS = environment.number("SCORING_WINDOW_DAYS", 364)
 SCORING_SHARD_CONSUMERS = environment.number("SCORING_SHARD_CONSUMERS", 500)
 # Whole neighbourhoods up to so many consumers: more of them teach little and take long.
 TRAINING_MOST_CONSUMERS = environment.number("TRAINING_MOST_CONSUMERS", 5000)
-# Learns from little in seconds: for tests and first looks, never for crews.
-TRAINING_QUICK = environment.flag("TRAINING_QUICK", False)
+# full; brief (a minute or two, for a demo) and quick (seconds, for tests) learn from less.
+TRAINING_EFFORT = environment.text("TRAINING_EFFORT", "full")
 VISIT_BUDGET_PER_WEEK = environment.number("VISIT_BUDGET_PER_WEEK", 10)
 CURRENCY = environment.text("CURRENCY", "EUR")
 

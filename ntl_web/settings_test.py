@@ -13,6 +13,6 @@ MEDIA_ROOT = Path(tempfile.mkdtemp(prefix="ntl-web-test-media-"))
 STATIC_ROOT = MEDIA_ROOT / "static"
 STATIC_ROOT.mkdir()
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}  # noqa: F405
-TRAINING_QUICK = True
+TRAINING_EFFORT = "quick"
 # Redis keeps sixteen numbered databases; tests use the last, so that they never ring a running worker.
 REDIS_URL = CELERY_BROKER_URL = urlsplit(REDIS_URL)._replace(path="/15").geturl()  # noqa: F405

@@ -11,6 +11,7 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -29,6 +30,7 @@ from apps.inspections.models import FINDS, Inspection, Outcome
 from ml.window import MeterWindow
 
 if TYPE_CHECKING:
+    from ml.config import Config
     from ml.outcomes import Outcome as Learned
 
 log = logging.getLogger(__name__)
@@ -40,6 +42,21 @@ STEP = "detection.train_pending"
 
 Status = Training.Status
 Say = Callable[[float, str], None]
+
+
+def brief(config: Config) -> Config:
+    """Learns in a minute or two what the full training learns better: for a demo that is to begin soon."""
+    models = {name: dict(parameters) for name, parameters in config.models.items()}
+    models["autoencoder"] |= {"epochs": 8}
+    models["lstm"] |= {"epochs": 5}
+    models["booster"] |= {"rounds": 120, "learning_rate": 0.1}
+    models["kinds"] |= {"rounds": 8}
+    fewer = {"meters": 500, "cases": 5000, "meters_for_signs": 200, "lengths": [56]}
+    return replace(config, models=models, training=config.training | fewer)
+
+
+# How hard a training tries. What was trained in less than full is for a first look, and its page says so.
+EFFORTS = {"full": lambda config: config, "brief": brief, "quick": lambda config: config.quick()}
 
 
 class TooLittleToLearnFrom(Exception):
@@ -65,12 +82,12 @@ def ask(*, by: User | None) -> Training:
     return training
 
 
-def train_pending() -> int:
+def train_pending(effort: str = settings.TRAINING_EFFORT) -> int:
     """Train what was asked for, unless another worker is at it. Returns how many versions this worker made."""
-    return sum(attempt(training) is not None for training in Training.objects.filter(status=Status.PENDING))
+    return sum(attempt(training, effort) is not None for training in Training.objects.filter(status=Status.PENDING))
 
 
-def attempt(training: Training) -> ModelVersion | None:
+def attempt(training: Training, effort: str = settings.TRAINING_EFFORT) -> ModelVersion | None:
     """Train once. An error is written down, and the third one parks the wish; too little data is an answer at once."""
     with claims.claim(training) as claimed:
         if not claimed:
@@ -79,7 +96,7 @@ def attempt(training: Training) -> ModelVersion | None:
             park(training, "The worker was killed while it trained.")
             return None
         try:
-            return finish(training, train(said_on(training)))
+            return finish(training, train(said_on(training), effort))
         except TooLittleToLearnFrom as error:
             Training.objects.filter(pk=training.pk).update(
                 status=Status.FAILED, error=str(error), finished_at=timezone.now()
@@ -123,7 +140,7 @@ def said_on(training: Training) -> Say:
     return say
 
 
-def train(say: Say = lambda fraction, doing: None) -> ModelVersion:
+def train(say: Say, effort: str) -> ModelVersion:
     """Fit on the utility's own consumers and on what crews found there; the version is not saved yet, its files are."""
     consumer_ids = trainable_consumers()
     if len(consumer_ids) < LEAST_METERS:
@@ -135,11 +152,10 @@ def train(say: Say = lambda fraction, doing: None) -> ModelVersion:
     # Windows differ in their ends; the largest group is the population that the model learns as usual.
     found = max(windows.read(consumer_ids), key=lambda found: len(found.consumer_ids))
     outcomes = outcomes_in(found)
-    config = default_config().quick() if settings.TRAINING_QUICK else default_config()
-    ensemble = Ensemble(config).fit(found.window, outcomes=outcomes, progress=say)
+    ensemble = Ensemble(EFFORTS[effort](default_config())).fit(found.window, outcomes=outcomes, progress=say)
     version = ModelVersion(
         folder=f"models/{uuid4().hex}",
-        trained_on=described(found.window, outcomes) | {"quick": settings.TRAINING_QUICK},
+        trained_on=described(found.window, outcomes) | {"effort": effort},
         held_out=ensemble.held_out_,
     )
     models_on_disk.save(version, ensemble)

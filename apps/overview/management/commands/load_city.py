@@ -44,9 +44,9 @@ class Command(BaseCommand):
             assign_zones(people)
         # Every step below finds its own work, so a load that was interrupted is finished by the next.
         if not ModelVersion.objects.exists():
-            self.say("Training the first model")
+            self.say("Training the first model, briefly: a minute or two")
             training.ask_for_first()
-            training.train_pending()
+            training.train_pending(effort="brief")
         self.say("Scoring what is pending")
         scoring.score_pending()
         self.say(f"Opened {cases.open_pending()} cases")
