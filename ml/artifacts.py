@@ -106,7 +106,7 @@ def load(folder: Path | str) -> Ensemble:
             for name, settings in manifest["networks"].items():
                 arrays = load_arrays(files[f"{name}.safetensors"])
                 ensemble.networks[name] = nets.classes()[name].from_state(settings, arrays)
-    except (KeyError, TypeError, ValueError, SafetensorError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
         raise ArtifactError(f"{folder.name} holds no whole model: {error}") from error
     return ensemble
 

@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 
 from ml import nets
-from ml.balance import balance_features, trusted
+from ml.balance import balance_features, trust, trusted
 from ml.booster import Booster, KindBooster
 from ml.calibration import Chance, Tail, score_of
 from ml.change_features import features_of, names
@@ -46,6 +46,11 @@ class Seen:
         return ~np.isnan(self.balance).all(1)
 
     @property
+    def trust(self) -> np.ndarray:
+        """(N,) 0..1: how far the balance is believed."""
+        return np.zeros(len(self.features)) if self.balance is None else trust(self.balance)
+
+    @property
     def both(self) -> np.ndarray:
         return np.hstack([self.features, self.balance])
 
@@ -55,7 +60,7 @@ def see(evidence: Evidence) -> Seen:
     change = find_change(days)
     balance = None
     if evidence.measured is not None:
-        balance = balance_features(evidence, change.day)
+        balance = balance_features(evidence)
         balance[~trusted(balance)] = np.nan
     return Seen(change, features_of(days, change, evidence), balance)
 
@@ -156,17 +161,22 @@ class Stage:
     def rarities(self, scores: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         return {part: self.tails[part].rarity(values) for part, values in scores.items() if part in self.tails}
 
-    def fuse(self, rarities: Mapping[str, np.ndarray]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """(N,) weighted evidence, and the share of each part in it."""
-        weighed = {part: self.weights[part] * np.nan_to_num(values) for part, values in rarities.items()}
-        total = sum(self.weights[part] * ~np.isnan(values) for part, values in rarities.items())
+    def fuse(
+        self, rarities: Mapping[str, np.ndarray], believed: np.ndarray | float = 1.0
+    ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """(N,) weighted evidence, and the share of each part in it. A balance counts as far as it is `believed`, (N,)
+        in 0..1: it may be no worse for a meter than no balance at all."""
+        weight = {part: self.weights[part] * ~np.isnan(values) for part, values in rarities.items()}
+        if "balance" in weight:
+            weight["balance"] = weight["balance"] * believed
+        weighed = {part: weight[part] * np.nan_to_num(values) for part, values in rarities.items()}
         evidence = sum(weighed.values())
         shares = {part: values / np.maximum(evidence, 1e-12) for part, values in weighed.items()}
-        return evidence / np.maximum(total, 1e-12), shares
+        return evidence / np.maximum(sum(weight.values()), 1e-12), shares
 
     def judge(self, seen: Seen, given: Mapping[str, np.ndarray]) -> Judgement:
         rarities = self.rarities(self.scores(seen, given))
-        evidence, shares = self.fuse(rarities)
+        evidence, shares = self.fuse(rarities, seen.trust)
         balanced = seen.balanced if FUSED in self.chances else np.zeros(len(evidence), bool)
         score, probability = np.zeros(len(evidence)), np.zeros(len(evidence))
         for mode, rows in ((METER, ~balanced), (FUSED, balanced)):

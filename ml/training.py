@@ -266,7 +266,7 @@ def _calibrate(stage: Stage, drawn: Drawn) -> None:
     if "balance" in rarities:
         modes[FUSED] = rarities
     for mode, speaking in modes.items():
-        evidence, _shares = stage.fuse(speaking)
+        evidence, _shares = stage.fuse(speaking, drawn.seen.trust)
         known = truth.counted & (drawn.seen.balanced if mode == FUSED else True)
         stage.tails[mode] = Tail().fit(evidence[known & honest], weight[known & honest])
         stage.chances[mode] = Chance().fit(evidence, truth.theft, population(truth, counts=known.astype(float)))

@@ -127,7 +127,7 @@ class Learned:
     def __call__(self, batch: Batch) -> np.ndarray:
         """How rare the fused evidence is among honest meters."""
         seen = self.seen(batch)
-        evidence, _shares = self.stage.fuse(self.stage.rarities(self.stage.scores(seen, self.given(batch))))
+        evidence, _shares = self.stage.fuse(self.stage.rarities(self.stage.scores(seen, self.given(batch))), seen.trust)
         fused = seen.balanced & (FUSED in self.stage.tails)
         rarity = self.stage.tails[METER].rarity(evidence)
         return np.where(fused, self.stage.tails[FUSED].rarity(evidence), rarity) if fused.any() else rarity
