@@ -139,7 +139,7 @@ class Autoencoder:
             return days[:, first:].reshape(len(days), weeks, WEEK, *days.shape[2:])
 
         load = np.sqrt(by_week(relative.load) / by_week(relative.peer_level).mean(2)[..., None, None])
-        week = torch.from_numpy(load[:, :, monday_first].reshape(len(load), weeks, -1)).to(device())
+        week = torch.from_numpy(load[:, :, monday_first].reshape(len(load), weeks, WEEK * HOURS)).to(device())
         there = torch.from_numpy(by_week(relative.seen)[:, :, monday_first].reshape(week.shape)).to(week.device).float()
         reference = by_week(evidence.reference).mean(2) > 0.5
         seen = there.mean(2).cpu().numpy() >= LEAST_SEEN

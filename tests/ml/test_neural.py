@@ -111,3 +111,7 @@ def test_missing_energy_adds_up_day_by_day(street):
 def test_the_numbers_can_be_prepared_without_torch():
     code = "import sys, ml.relative, ml.evidence; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, env=os.environ)
+
+
+def test_nobody_gets_no_score(detector, street):
+    assert detector.score(evidence_of(street).take(slice(0, 0))).shape == (0,)
