@@ -21,7 +21,7 @@ STANDS_STILL = 0.02
 Features = dict[str, np.ndarray]
 
 
-def balance_features(evidence: Evidence, change_day: np.ndarray | None = None) -> np.ndarray:
+def balance_features(evidence: Evidence) -> np.ndarray:
     """(N, len(names())) float32; NaN in the rows without a sum meter, and where the balance cannot say.
 
     Sizes of the gap itself are left out on purpose: all meters of a transformer share them, and a model that knows a
