@@ -92,6 +92,11 @@ def study_tables(study: Mapping) -> Iterator[Table]:
         yield grid("Seconds for 1,000 meters, one core", {"seconds": {name: c["seconds"] for name, c in cost.items()}})
 
 
+GRAIN_NOTE = (
+    "The grain alone tells changed curves of the real households from untouched ones: the protocol rounds a fifth of "
+    "the meters to half watt-hours that their own readings hardly ever show. Whether a detector reads that is seen by "
+    "rounding every reading to whole watt-hours: its AUC must not fall."
+)
 HEADINGS = {
     "unsupervised": "Detectors that were never shown a theft",
     "known": "Trained on the same attacks and look-alikes, other households",
@@ -171,13 +176,17 @@ def clock(found: Mapping) -> Table:
 def leakage(found: Mapping) -> Table:
     rows = [["identity attack, " + title(name), _figure(value), "0.500"] for name, value in found["identity"].items()]
     rows += [
+        [f"AUC gained by the grain of the register, {title(name)}", _figure(-value), "0.000"]
+        for name, value in found["whole_watt_hours"].items()
+    ]
+    rows += [
         ["gaps alone", _figure(found["missingness"]), "0.500"],
         ["grain of the register alone", _figure(found["grain"]), "0.500"],
         ["labels dealt anew", _figure(found["label_permutation"]), "0.500"],
         ["meters on both sides of the split", str(found["shared_meters"]), "0"],
         ["curves on both sides of the split", str(found["pairs_alike"]), "0"],
     ]
-    return Table("Leakage audit: AUC of what must know nothing", ["probe", "found", "must be"], rows)
+    return Table("Leakage audit: AUC of what must know nothing", ["probe", "found", "must be"], rows, GRAIN_NOTE)
 
 
 def original(found: Mapping) -> Table:

@@ -277,10 +277,15 @@ def leakage(study: Study, seed: int) -> dict:
         f"permuted {number}": train_permuted(study, training, probes.shuffled(training.truth, number))
         for number in range(1 if study.quick else PERMUTATIONS)
     }
-    fitted |= scorers(study, seed, [KNOWN, KNOWN_FUSED, SHIPPED, SHIPPED_FUSED])
-    scored = study.scored(seed, fitted)
+    main = scorers(study, seed, [KNOWN, KNOWN_FUSED, SHIPPED, SHIPPED_FUSED])
+    scored = study.scored(seed, fitted | main)
     permuted = [probes.probe_auc(values, scored.truth) for name, values in scored.values.items() if "permuted" in name]
     report["label_permutation"] = _mean(permuted)
+    # Detectors that read the grain lose when every reading is a whole watt-hour, before and after.
+    coarse = score(main, (_whole_watt_hours(batch) for batch in study.graded(seed)))
+    report["whole_watt_hours"] = {
+        name: _auc(study, coarse.values[name], coarse) - _auc(study, scored.values[name], scored) for name in main
+    }
     report["identity"] = {
         name: study.source.grade(values, scored, resamples=0)["identity_auc"]
         for name, values in scored.values.items()
@@ -290,6 +295,14 @@ def leakage(study: Study, seed: int) -> dict:
     report["shared_meters"] = len(set(windows[0].meters.tolist()) & set(windows[1].meters.tolist()))
     report |= probes.shared_meters(windows[0].kwh, windows[1].kwh)
     return report
+
+
+def _whole_watt_hours(batch: Batch) -> Batch:
+    return replace(batch, evidence=replace(batch.evidence, kwh=np.round(batch.evidence.kwh, 3)), kept={})
+
+
+def _auc(study: Study, values: np.ndarray, scored: Scored) -> float:
+    return study.source.grade(values, scored, resamples=0)["headline"]["auc"]["value"]
 
 
 def cost(study: Study, seed: int) -> dict:

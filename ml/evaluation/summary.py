@@ -55,6 +55,8 @@ def audit(rows: Mapping) -> list[dict]:
             add(f"identity_attack_{name}", value, value is None or abs(value - 0.5) <= IDENTITY_TOLERANCE)
         for probe in ("missingness", "grain"):
             add(f"{probe}_probe", leakage[probe], abs(leakage[probe] - 0.5) <= PROBE_TOLERANCE)
+        for name, value in leakage["whole_watt_hours"].items():
+            add(f"without_the_grain_{name}", value, value >= -PROBE_TOLERANCE / 4)
         add("label_permutation", leakage["label_permutation"], None)
         add(
             "duplicate_meters",
