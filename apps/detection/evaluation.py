@@ -68,6 +68,7 @@ class Bar:
     cases: int | None
     value: float
     plain: float | None  # the plain rule on the same cases
+    length: float | None = None  # of the bar, where it is another than the value
 
 
 def named(rows: list[dict] | None, value: str, *, highest_first: bool) -> list[Bar]:
@@ -93,7 +94,8 @@ def models(summary: dict) -> list[tuple[str, list[Figure]]]:
 
 def weighed(rows: list[dict] | None) -> list[Bar]:
     """Features by their weight; the first is drawn at full length."""
-    return [Bar(row["name"].replace("_", " "), "", None, row["share"], None) for row in rows or []]
+    most = max((row["share"] for row in rows or []), default=0) or 1
+    return [Bar(row["name"].replace("_", " "), "", None, row["share"], None, row["share"] / most) for row in rows or []]
 
 
 @dataclass(frozen=True)
