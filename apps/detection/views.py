@@ -60,7 +60,7 @@ def model(request, pk):
 @permission_required("detection.add_training", raise_exception=True)
 def model_train(request):
     training.ask(by=request.user)
-    messages.success(request, _("A model is trained; it will wait here until somebody activates it."))
+    messages.success(request, _("A model will be trained; then it waits here until somebody activates it."))
     return redirect("model_list")
 
 
