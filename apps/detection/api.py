@@ -215,7 +215,9 @@ class BalanceList(generics.ListAPIView):
         visible = EnergyBalance.objects.visible_to(self.request.user).latest().defer("by_day")
         return visible.select_related("transformer__feeder__zone").order_by("-unexplained_kwh", "pk")
 
-    def get_serializer(self, balances, *args, **kwargs):
+    def get_serializer(self, balances=None, *args, **kwargs):
+        if balances is None:  # what the API's description asks for: the fields alone
+            return super().get_serializer(*args, **kwargs)
         named = {one["consumer"] for balance in balances for one in balance.explained_by}
         seen = Consumer.objects.visible_to(self.request.user).filter(pk__in=named)
         kwargs["context"] = self.get_serializer_context() | {"numbers": dict(seen.values_list("pk", "number"))}
