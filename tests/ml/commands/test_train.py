@@ -13,7 +13,7 @@ models:
   lstm: {epochs: 1}
   booster: {rounds: 20, learning_rate: 0.3}
   kinds: {rounds: 2}
-training: {meters: 60, cases: 300, lengths: [35]}
+training: {meters: 60, cases: 300, lengths: [35], meters_for_signs: 0}
 """
 
 
