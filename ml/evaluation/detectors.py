@@ -166,25 +166,34 @@ def train_known(study: Study, seed: int, drawn: Drawn, whole: bool = True) -> di
     """
     judges = calibrates(drawn.truth, seed)
     taught, shown = taken(drawn, np.flatnonzero(~judges)), taken(drawn, np.flatnonzero(judges))
-    truth, settings = taught.truth, study.config.models
+    settings = study.config.models
     boost = settings["booster"] if whole else hasty(settings["booster"])
-    rows = np.flatnonzero(truth.counted)
-    weight = even_weights(truth)
+    booster, fused = _boosters(boost, taught)
     stage = Stage(
         weights=dict(study.config.weights),
-        booster=Booster(**boost).fit(taught.seen.features[rows], truth.theft[rows], weight[rows]),
+        booster=booster,
         novelty=Novelty(n_estimators=settings["isolation_forest"]["n_estimators"]).fit(study.plain_features(seed)),
-        kinds=_kinds(settings["kinds"], taught) if whole else KindBooster(),
+        kinds=_kinds(settings["kinds"], drawn) if whole else KindBooster(),
+        fused=fused,
     )
-    rows = np.flatnonzero(taught.seen.balanced & truth.counted)
-    if len(rows):
-        stage.fused = Booster(**boost).fit(taught.seen.both[rows], truth.theft[rows], weight[rows])
     calibrate(stage, shown)
+    # What their scores mean is known now, so the households that calibrated may teach as well.
+    stage.booster, stage.fused = _boosters(boost, drawn)
 
     def said(batch: Batch) -> dict[str, np.ndarray]:
         return given(study, seed, batch)
 
     return {"known": Learned(stage, said, False), "known_fused": Learned(stage, said, True)}
+
+
+def _boosters(settings: dict, drawn: Drawn) -> tuple[Booster, Booster | None]:
+    truth, weight = drawn.truth, even_weights(drawn.truth)
+    rows = np.flatnonzero(truth.counted)
+    booster = Booster(**settings).fit(drawn.seen.features[rows], truth.theft[rows], weight[rows])
+    rows = np.flatnonzero(drawn.seen.balanced & truth.counted)
+    if not len(rows):
+        return booster, None
+    return booster, Booster(**settings).fit(drawn.seen.both[rows], truth.theft[rows], weight[rows])
 
 
 def hasty(settings: dict) -> dict:
