@@ -25,6 +25,7 @@ def add_options(options: argparse.ArgumentParser) -> None:
     options.add_argument("--seeds", type=int, nargs="+", metavar="N", help="splits to compute (0 1 2 3 4)")
     options.add_argument("--rows", nargs="+", metavar="ROW", help="only these rows of the tables")
     options.add_argument("--keep-older", action="store_true", help="keep rows that an older version of ml computed")
+    options.add_argument("--join", action="store_true", help="compute nothing, report what the folder has")
     options.add_argument("--out", default="evaluation", metavar="DIR", help="folder to write into (evaluation)")
     add_output_options(options)
 
@@ -48,6 +49,7 @@ def run(options: argparse.Namespace) -> None:
             part=options.part,
             rows=options.rows,
             older=options.keep_older,
+            join=options.join,
             progress=progress,
         )
     except (ValueError, FileNotFoundError) as error:

@@ -87,6 +87,11 @@ def study_tables(study: Mapping) -> Iterator[Table]:
         yield clock(rows["clock"])
     if "leakage" in rows:
         yield leakage(rows["leakage"])
+    about = [
+        [name, str(row["splits"]), f"{row['seconds']:.0f}", " ".join(row["code"])]
+        for name, row in study["about"].items()
+    ]
+    yield Table("What was computed", ["row", "splits", "seconds", "code"], about)
     if "cost" in rows:
         cost = {title(name): {"seconds": value} for name, value in rows["cost"].items() if name != "cases"}
         yield grid("Seconds for 1,000 meters, one core", {"seconds": {name: c["seconds"] for name, c in cost.items()}})

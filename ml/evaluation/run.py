@@ -40,6 +40,7 @@ def run(
     part: str = "validation",
     rows: Iterable[str] | None = None,
     older: bool = False,
+    join: bool = False,
     city: CitySource | None = None,
     config: Config | None = None,
     progress: Callable[[str], None] = print,
@@ -48,15 +49,15 @@ def run(
 
     `part` is `validation` while a detector is being built and `test` for the figures that are reported: each time a
     model's code has changed since the test part was last scored with it counts as an opening. `rows` are names of
-    ROWS, `city` and `original`; all of them by default. `older` keeps rows that an older code computed. Where the
-    protocol or its data are not there, the same questions are put to the synthetic city. Raises ValueError for a row
-    that is not known.
+    ROWS, `city` and `original`; all of them by default. `older` keeps rows that an older code computed; `join` computes
+    nothing and reports what is there. Where the protocol or its data are not there, the same questions are put to the
+    synthetic city. Raises ValueError for a row that is not known.
     """
     chosen = list(rows or (QUICK_ROWS if quick else (*ROWS, "city", "original")))
     if unknown := set(chosen) - {*ROWS, "city", "original"}:
         raise ValueError(f"no such row: {', '.join(sorted(unknown))}")
     config = config or _config(quick)
-    kept = Kept(Path(out), quick, older, progress)
+    kept = Kept(Path(out), quick, older, join, progress)
     seeds = tuple(seeds or ((0,) if quick else SEEDS))
     studies = {}
     folders = find(protocol, "NTL_PROTOCOL", "protocol"), find(data, "NTL_DATA", "data")
@@ -75,9 +76,9 @@ def run(
         "code": kept.code,
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES},
         "openings": kept.openings(),
-        "studies": studies,
+        "studies": {name: study for name, study in studies.items() if study["rows"]},
     }
-    if "original" in chosen:
+    if "original" in chosen and (not join or kept.read("original", 0)):
         report["original"] = kept.result("original", 0, lambda: original.run(quick, progress))["result"]
     _write(kept.folder / "evaluation.json", report)
     (kept.folder / "tables.txt").write_text(as_text(report), encoding="utf-8")
@@ -115,28 +116,32 @@ def find(given: Path | str | None, variable: str, name: str) -> Path | None:
 class Kept:
     """The results of rows in a folder, each with the code that computed it."""
 
-    def __init__(self, folder: Path, quick: bool, older: bool, progress: Callable[[str], None]):
-        self.folder, self.quick, self.older, self.progress = folder, quick, older, progress
+    def __init__(self, folder: Path, quick: bool, older: bool, join: bool, progress: Callable[[str], None]):
+        self.folder, self.quick, self.older, self.join, self.progress = folder, quick, older, join, progress
         self.code = code_version()
 
     def study(self, name: str, study: Study, seeds: Sequence[int], rows: Sequence[str]) -> dict:
         """Seed by seed, so that what is trained for a split serves all its rows."""
         results: dict[str, list[dict]] = {row: [] for row in rows}
+        computed = set()
         for seed in seeds:
             for row in rows:
                 if seed not in seeds[: FEWER_SEEDS.get(row, len(seeds))]:
                     continue
                 key = f"{name}-{study.part}/{row}"
                 is_new = self.read(key, seed) is None
+                if is_new and self.join:
+                    continue
                 result = self.result(key, seed, lambda r=row, s=seed: ROWS[r](study, s))
                 results[row].append(result)
+                computed.add(seed)
                 if is_new and name == "protocol" and study.part == "test":
                     self._count_opening(MODELS.get(row, ()))
         return {
             "title": study.source.title,
             "part": study.part,
-            "seeds": list(seeds),
-            "rows": {row: average([one["result"] for one in found]) for row, found in results.items()},
+            "seeds": sorted(computed),
+            "rows": {row: average([one["result"] for one in found]) for row, found in results.items() if found},
             "about": {
                 row: {
                     "splits": len(found),
@@ -144,6 +149,7 @@ class Kept:
                     "code": sorted({one["code"] for one in found}),
                 }
                 for row, found in results.items()
+                if found
             },
         }
 

@@ -12,9 +12,9 @@ TITLES = {
     "isolation_forest": "isolation forest, changes",
     "unsupervised": "unsupervised fusion",
     "known_booster": "booster alone",
-    "known": "booster + novelty",
+    "known": "all parts, meter only",
     "balance": "balance alone",
-    "known_fused": "fused with the balance",
+    "known_fused": "all parts, with the balance",
     "shipped": "what ships, meter only",
     "shipped_fused": "what ships, with the balance",
 }
