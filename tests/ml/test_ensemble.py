@@ -43,7 +43,8 @@ def test_a_clock_change_moves_no_score(ensemble):
     moved = np.abs(ensemble.score(london) - ensemble.score(nowhere))
     # The skipped hour is really missing: where a filled one crosses the threshold of a tree, a score jumps a little.
     assert np.median(moved) < 0.002
-    assert moved.max() < 0.05
+    assert (moved > 0.02).mean() < 0.05
+    assert moved.max() < 0.1
 
 
 def test_a_clock_change_that_is_not_told_moves_hours_of_the_day():
