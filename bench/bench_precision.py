@@ -17,7 +17,7 @@ from ml.grading import auc, precision_at, wilson
 from ml.synthetic.city import generate_city
 
 FITTED_ON = 1
-UNSEEN = (2001, 2002, 2003)
+UNSEEN = (3001, 3002, 3003)
 SHARE = 0.05
 
 

@@ -17,7 +17,7 @@ from ml.booster import Booster, KindBooster
 from ml.calibration import Chance, Tail, score_of
 from ml.change_features import features_of, names
 from ml.change_point import ChangePoint, find_change
-from ml.day_channels import read_days
+from ml.day_channels import REGISTER_KWH, read_days
 from ml.evidence import Evidence
 from ml.novelty import Novelty
 from ml.unsupervised import Unsupervised
@@ -138,8 +138,11 @@ class Stage:
 
     def given(self, networks: dict, evidence: Evidence) -> dict[str, np.ndarray]:
         """The (N,) scores of those parts that look at the readings themselves."""
-        signs = {} if self.signs is None else {"statistical": self.signs.score(evidence)}
-        return signs | nets.scores(networks, evidence)
+        found = nets.scores(networks, evidence)
+        if self.signs is not None:
+            # A meter that never registered anything did not change: its lines and caps are no signs.
+            found["statistical"] = np.where(_ever_used(evidence), self.signs.score(evidence), np.nan)
+        return found
 
     def scores(self, seen: Seen, given: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Part to its own (N,) scores, on its own scale; NaN where it has nothing to say."""
@@ -192,3 +195,8 @@ class Stage:
             balanced=balanced,
             ranks={part: 1 - 10 ** -np.nan_to_num(values) for part, values in rarities.items()},
         )
+
+
+def _ever_used(evidence: Evidence) -> np.ndarray:
+    """(N,) bool: more than the zeros of a register, at least once in the reference."""
+    return ((evidence.kwh > REGISTER_KWH) & evidence.reference[:, :, None]).any((1, 2))
