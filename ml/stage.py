@@ -38,6 +38,16 @@ class Seen:
     balance: np.ndarray | None
     """(N, B) balance features, NaN without a trusted sum meter; None when no meter has one."""
 
+    def take(self, rows: np.ndarray) -> Self:
+        """Of some of the meters, by index or mask."""
+        change = ChangePoint(**{name: values[rows] for name, values in vars(self.change).items()})
+        return replace(
+            self,
+            change=change,
+            features=self.features[rows],
+            balance=None if self.balance is None else self.balance[rows],
+        )
+
     @property
     def balanced(self) -> np.ndarray:
         """(N,) bool: the balance speaks."""

@@ -20,7 +20,7 @@ from ml.evaluation.truth import PREVALENCE, UNTOUCHED, Truth, population
 from ml.evidence import Neighbourhood, fill_gaps
 from ml.novelty import Novelty
 from ml.outcomes import Outcome, learn_from_visits
-from ml.stage import FUSED, METER, THEFT, Seen, Stage, see
+from ml.stage import FUSED, METER, THEFT, Seen, Stage, plain_rule, see
 from ml.synthetic.cases import Cases, draw_cases
 from ml.unsupervised import Unsupervised
 from ml.window import MeterWindow
@@ -29,6 +29,7 @@ LEAST_PER_METER, MOST_PER_METER = 12, 90
 METERS_FOR_NETS = 1500
 FEWEST_HELD_OUT = 5
 FEWEST_FOR_SIGNS = 12
+FEWEST_FOR_HALVES = 10
 LENGTH_SHARE = 0.4
 """Of the rounds of cases that are cut to a shorter window, so that a score after five weeks is one too."""
 ANOTHER_SEED = 7919
@@ -68,11 +69,11 @@ def train(
     seed = config.training["seed"] + ANOTHER_SEED
     shown = _gather(judge, config, seed, intervals, lambda doing: tell(at, doing), stages, networks)
     for interval in intervals:
-        _calibrate(stages[interval], shown[interval])
+        calibrate(stages[interval], shown[interval])
     if outcomes and (learned := learn_from_visits(window, outcomes)):
         stage = stages[window.interval_minutes]
         stage.outcomes, stage.tails["outcomes"], stage.weights["outcomes"] = learned
-        _calibrate(stage, shown[window.interval_minutes])
+        calibrate(stage, shown[window.interval_minutes])
     tell(0.95, "evaluation")
     native = shown[window.interval_minutes]
     return Trained(stages, networks, _evaluate(stages[window.interval_minutes], native, len(judge)))
@@ -83,7 +84,7 @@ def chosen(window: MeterWindow, config: Config) -> MeterWindow:
     their names, so that the order of a file does not matter."""
     seen = ((window.kwh >= 0).mean(2) >= 0.5) & window.contract_active
     enough = seen.sum(1) >= config.data["least_days"]
-    used = np.nan_to_num(np.where(window.kwh >= 0, window.kwh, 0)).sum((1, 2)) > 0
+    used = (window.kwh > 0).any((1, 2))
     rows = np.argsort(window.meters, kind="stable")
     rows = rows[(enough & used)[rows]]
     if not len(rows):
@@ -179,6 +180,10 @@ class Drawn:
     """Part to its (N,) scores, of those parts that look at the readings themselves."""
     truth: Truth
 
+    def take(self, rows: np.ndarray) -> "Drawn":
+        given = {part: values[rows] for part, values in self.given.items()}
+        return Drawn(self.seen.take(rows), given, self.truth.take(rows))
+
 
 def _gather(
     window: MeterWindow,
@@ -200,7 +205,7 @@ def _gather(
             evidence = cases.evidence.at_interval(interval)
             given = stages[interval].given(networks, evidence) if stages else {}
             found[interval].append(Drawn(see(evidence), given, Truth.of(cases)))
-    return {interval: _joined(parts) for interval, parts in found.items()}
+    return {interval: joined(parts) for interval, parts in found.items()}
 
 
 def _draw(window: MeterWindow, seed: int, per_meter: int, lengths: list[int]) -> Iterator[Cases]:
@@ -209,7 +214,7 @@ def _draw(window: MeterWindow, seed: int, per_meter: int, lengths: list[int]) ->
     return draw_cases(window, seed, per_meter, days=[*shorter, *[window.days] * whole])
 
 
-def _joined(parts: list[Drawn]) -> Drawn:
+def joined(parts: list[Drawn]) -> Drawn:
     def column(values):
         return np.concatenate(list(values))
 
@@ -251,7 +256,7 @@ def _kinds(settings: dict, drawn: Drawn) -> KindBooster:
     return KindBooster(**settings).fit(drawn.seen.features[rows], label[rows])
 
 
-def _calibrate(stage: Stage, drawn: Drawn) -> None:
+def calibrate(stage: Stage, drawn: Drawn) -> None:
     """On cases of households that taught nothing."""
     truth = drawn.truth
     scores = stage.scores(drawn.seen, drawn.given)
@@ -287,14 +292,30 @@ def _stealing_already(truth: Truth, scores: np.ndarray) -> np.ndarray:
 
 
 def _evaluate(stage: Stage, drawn: Drawn, meters: int) -> dict:
-    judged = stage.judge(drawn.seen, drawn.given)
-    importance = stage.booster.importance(names())
+    score, probability = _judged_by_the_others(stage, drawn)
     return held_out(
-        judged.score,
+        score,
         drawn.truth,
         data=f"simulated theft and honest changes on {meters:,} meters of this utility that taught nothing; those that "
         "really steal count as honest, so this understates",
-        probability=judged.probability,
-        plain=stage.scores(drawn.seen, drawn.given)["statistical"],
-        importance=importance,
+        probability=probability,
+        plain=plain_rule(drawn.seen.features),
+        importance=stage.booster.importance(names()),
     )
+
+
+def _judged_by_the_others(stage: Stage, drawn: Drawn) -> tuple[np.ndarray, np.ndarray]:
+    """(N,) scores and chances, each half of the households calibrated on the other: a chance that was fitted to a case
+    is no evidence of being right about it. Too few households for halves are judged as the stage is."""
+    half = drawn.truth.household % 2
+    if len(np.unique(drawn.truth.household)) < FEWEST_FOR_HALVES:
+        judged = stage.judge(drawn.seen, drawn.given)
+        return judged.score, judged.probability
+    score, probability = np.zeros(len(half)), np.zeros(len(half))
+    for side in (0, 1):
+        trial = replace(stage, tails=dict(stage.tails), chances={})
+        calibrate(trial, drawn.take(half != side))
+        mine = drawn.take(half == side)
+        judged = trial.judge(mine.seen, mine.given)
+        score[half == side], probability[half == side] = judged.score, judged.probability
+    return score, probability

@@ -18,8 +18,7 @@ from ml.evaluation.truth import UNTOUCHED, Truth, population
 from ml.evidence import Evidence, fill_gaps
 from ml.novelty import Novelty
 from ml.stage import FUSED, METER, THEFT, Judgement, Seen, Stage
-from ml.training import Drawn
-from ml.training import _calibrate as calibrate
+from ml.training import Drawn, calibrate
 
 FLOOR = 0.02
 """Added to levels before their logarithm is taken: standby counts as nothing."""

@@ -11,8 +11,7 @@ from ml.config import Config, default_config
 from ml.evaluation.study import ORDINARY, Batch, Scored, Scorer, Setting, Source, score
 from ml.evaluation.truth import Truth
 from ml.evidence import Evidence, Neighbourhood
-from ml.training import Drawn
-from ml.training import _joined as joined
+from ml.training import Drawn, joined
 from ml.unsupervised import Unsupervised
 
 FAULTS: dict[str, Setting] = {

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ml import nets
+from ml import nets, training
 from ml.config import default_config
 from ml.grading import auc
 from ml.synthetic import cases
@@ -119,3 +119,27 @@ def test_a_case_that_changes_nothing_scores_like_those_left_alone(ensemble, smal
     for drawn in cases.draw_cases(window, seed=9, per_meter=5, attacks=(), everyday=False):
         ranks.append(auc(ensemble.judge(drawn.evidence).score, drawn.kind == cases.IDENTITY))
     assert np.mean(ranks) == pytest.approx(0.5, abs=0.08)
+
+
+def test_the_plain_rule_beside_a_model_is_the_same_whatever_the_model_learns(town, without_networks):
+    """It once was the statistical part, which flattered it."""
+    with_signs = replace(TINY, training=TINY.training | {"meters_for_signs": 20})
+    first, second = (train(config, town, {}).held_out for config in (TINY, with_signs))
+    assert first["plain_rule"] == second["plain_rule"]
+    assert first["headline"] != second["headline"]
+
+
+def test_a_chance_is_judged_on_households_that_did_not_calibrate_it(town, without_networks, monkeypatch):
+    halves = []
+    ours = training.calibrate
+
+    def watched(stage, drawn):
+        halves.append(set(np.unique(drawn.truth.household)))
+        ours(stage, drawn)
+
+    monkeypatch.setattr(training, "calibrate", watched)
+    monkeypatch.setattr(training, "FEWEST_FOR_HALVES", 2)
+    train(replace(TINY, training=TINY.training | {"intervals": []}), town, {})
+    whole, first, second = halves
+    assert first | second == whole
+    assert not first & second
