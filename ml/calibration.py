@@ -4,8 +4,8 @@ from typing import Self
 
 import numpy as np
 
-PREVALENCE = 0.05
-"""Declared share of thieves: a calibrated chance is true where this is."""
+from ml.evaluation.truth import PREVALENCE
+
 QUANTILES = np.concatenate([np.linspace(0, 0.9, 46), np.linspace(0.9, 0.99, 19)[1:]])
 TAIL_FROM = 0.97
 MOST_RARE = 6.0

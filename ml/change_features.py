@@ -10,8 +10,8 @@ import numpy as np
 
 from ml.change_point import CHANNELS as CHANGE_CHANNELS
 from ml.change_point import ChangePoint, find_change
-from ml.day_channels import CHANNELS, FLOOR, REGISTER_KWH, Days, mean_over, profile_over, read_days
-from ml.evidence import Evidence
+from ml.day_channels import CHANNELS, FLOOR, REGISTER_KWH, Days, profile_over, read_days
+from ml.evidence import Evidence, mean_over
 
 RECENT = (7, 14, 28)
 QUANTILES = (0.0, 0.02, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.995, 1.0)
@@ -155,7 +155,7 @@ def _profiles(label: str, days: Days, now: np.ndarray, past: np.ndarray, peer_le
     inside = _inside(length, centre)
     zero_profile = profile_over(_hourly_zero(days), now)
     workday = [
-        np.log((mean_over(days.channels["level"] * 0 + days.hourly.mean(2), now & kind) + FLOOR) / (1 + FLOOR))
+        np.log((mean_over(np.where(days.seen, days.hourly.mean(2), np.nan), now & kind) + FLOOR) / (1 + FLOOR))
         for kind in (days.weekend[None, :] & np.ones_like(now), ~days.weekend[None, :] & np.ones_like(now))
     ]
     both = (now & days.weekend).any(1) & (now & ~days.weekend).any(1)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ml.evidence import LEAST_COVERAGE, Evidence, fill_gaps
+from ml.evidence import LEAST_COVERAGE, Evidence, fill_gaps, mean_over
 
 FLOOR = 0.02
 """Of the usual level, added to both sides of a ratio: what is far below it counts as nothing."""
@@ -87,12 +87,6 @@ def read_days(evidence: Evidence) -> Days:
         channels={name: channels[name] for name in CHANNELS},
         own_level=np.where(seen, own_level, np.nan).astype(np.float32),
     )
-
-
-def mean_over(values: np.ndarray, days: np.ndarray) -> np.ndarray:
-    """(N,) mean of (N, D) values over the chosen days that have one; 0 without any."""
-    chosen = days & ~np.isnan(values)
-    return np.where(chosen, values, 0).sum(1) / np.maximum(chosen.sum(1), 1)
 
 
 def profile_over(values: np.ndarray, days: np.ndarray) -> np.ndarray:

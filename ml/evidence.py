@@ -159,7 +159,7 @@ class Neighbourhood:
             rows = slice(start, start + METERS_PER_BLOCK)
             level[rows] = _daily(self._civil(rows))
         self.reference = reference_mask(~np.isnan(level))
-        usual = _mean_where(level, self.reference)[:, None]
+        usual = mean_over(level, self.reference)[:, None]
         ratio = np.where(usual > 0, level / np.maximum(usual, 1e-3), np.nan)
         others, count = median_of_others(ratio, window.peer_group)
         self.peer_level = np.where(count[:, None] > 0, others, 1).astype(np.float32)
@@ -231,6 +231,7 @@ def _daily(kwh: np.ndarray) -> np.ndarray:
     return np.where(count >= LEAST_COVERAGE * kwh.shape[2], total, np.nan)
 
 
-def _mean_where(values: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    chosen = chosen & ~np.isnan(values)
+def mean_over(values: np.ndarray, days: np.ndarray) -> np.ndarray:
+    """(N,) mean of (N, D) values over the chosen days that have one; 0 without any."""
+    chosen = days & ~np.isnan(values)
     return np.where(chosen, values, 0).sum(1) / np.maximum(chosen.sum(1), 1)

@@ -5,8 +5,8 @@ from datetime import date
 import numpy as np
 
 from ml.config import Config
-from ml.evidence import SHORT_DAYS
-from ml.features import NEEDED_DAYS, RECENT_DAYS, Measures, mean_where
+from ml.evidence import SHORT_DAYS, mean_over
+from ml.features import NEEDED_DAYS, RECENT_DAYS, Measures
 from ml.findings import KINDS, UNSCORED, Finding, Reason, Span
 from ml.rules import DEVIATIONS, ZEROS, Evidence
 from ml.stage import THEFT, Judgement
@@ -84,7 +84,7 @@ class _Row:
     def mean(self, values: np.ndarray, chosen: np.ndarray) -> float:
         """Of this meter's row of (M, D) values, over the chosen days: (M, D) or (D,) bool; 0 without any."""
         chosen = chosen if chosen.ndim == 1 else chosen[self.row]
-        return float(mean_where(values[self.row][None], chosen[None])[0])
+        return float(mean_over(values[self.row][None], chosen[None])[0])
 
 
 def _unscored(meter: _Row, config: Config) -> Finding:

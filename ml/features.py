@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from ml.calendar import slots_ahead, to_civil_days
+from ml.evidence import mean_over
 from ml.peers import median_of_others
 from ml.window import MeterWindow
 
@@ -121,15 +122,15 @@ def _measure(window: MeterWindow) -> Measures:
     ratio[~(usable & scorable[:, None])] = np.nan
     peers, peer_count = median_of_others(ratio, window.peer_group)
     change = ratio - peers
-    change -= mean_where(change, reference)[:, None]
-    noise = np.sqrt(mean_where(change**2, reference)) + 0.05
+    change -= mean_over(change, reference)[:, None]
+    noise = np.sqrt(mean_over(change**2, reference)) + 0.05
 
-    recent_kwh = mean_where(level, recent)
+    recent_kwh = mean_over(level, recent)
     recent_kwh[~scorable] = np.nan
     neighbours_kwh, neighbours = median_of_others(recent_kwh[:, None], window.peer_group)
     found, onset = _shifts(change, noise, first, last)
     values = found | {
-        f"level_{n}": mean_where(change, usable & (day > (last - n)[:, None])) for n in (7, 14, RECENT_DAYS)
+        f"level_{n}": mean_over(change, usable & (day > (last - n)[:, None])) for n in (7, 14, RECENT_DAYS)
     }
     values |= {"noise": _log_ratio(_spread(change, recent), _spread(change, reference), 0.05)}
     values |= _channel_changes(channels, reference, recent, usual, window)
@@ -160,15 +161,9 @@ def _measure(window: MeterWindow) -> Measures:
     )
 
 
-def mean_where(values: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """(M,) mean of (M, D) values over the chosen days that have one; 0 without any."""
-    chosen = chosen & ~np.isnan(values)
-    return np.where(chosen, values, 0).sum(1) / np.maximum(chosen.sum(1), 1)
-
-
 def _spread(values: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    centre = mean_where(values, chosen)[:, None]
-    return np.sqrt(mean_where((values - centre) ** 2, chosen))
+    centre = mean_over(values, chosen)[:, None]
+    return np.sqrt(mean_over((values - centre) ** 2, chosen))
 
 
 def _log_ratio(now: np.ndarray, before: np.ndarray, floor: np.ndarray | float) -> np.ndarray:
@@ -188,17 +183,17 @@ def _vacated(
 ) -> np.ndarray:
     """No contract any more (or ever), and next to nothing used without it."""
     without = ~np.isnan(level) & ~contract_active & (np.arange(level.shape[1]) > last[:, None])
-    used = mean_where(level, without)
-    return without.any(1) & (used <= np.maximum(1.2, 0.25 * mean_where(level, reference)))
+    used = mean_over(level, without)
+    return without.any(1) & (used <= np.maximum(1.2, 0.25 * mean_over(level, reference)))
 
 
 def _usual(level: np.ndarray, reference: np.ndarray, weekend: np.ndarray) -> np.ndarray:
     """(M, D) mean kWh of the reference's workdays or weekend days; of all its days where one of them is too rare."""
-    overall = mean_where(level, reference)
+    overall = mean_over(level, reference)
     usual = np.repeat(overall[:, None], level.shape[1], axis=1)
     for days in (weekend, ~weekend):
         enough = (reference & days).sum(1) >= 4
-        usual[:, days] = np.where(enough, mean_where(level, reference & days), overall)[:, None]
+        usual[:, days] = np.where(enough, mean_over(level, reference & days), overall)[:, None]
     return usual
 
 
@@ -284,9 +279,9 @@ def _channel_changes(
     channels: dict[str, np.ndarray], reference: np.ndarray, recent: np.ndarray, usual: np.ndarray, window: MeterWindow
 ) -> dict[str, np.ndarray]:
     """How each channel's recent mean differs from its reference, the neighbours' median difference taken out."""
-    before = {name: mean_where(channel, reference) for name, channel in channels.items()}
-    now = {name: mean_where(channel, recent) for name, channel in channels.items()}
-    slot = 0.1 * mean_where(usual, reference) / window.slots + 0.002
+    before = {name: mean_over(channel, reference) for name, channel in channels.items()}
+    now = {name: mean_over(channel, recent) for name, channel in channels.items()}
+    slot = 0.1 * mean_over(usual, reference) / window.slots + 0.002
     differences = {name: _log_ratio(now[name], before[name], slot) for name in ("night", "peak", "floor")}
     differences |= {name: now[name] - before[name] for name in ("zero", "equal")}
     differences["rough"] = _log_ratio(now["rough"], before["rough"], 0.1)
@@ -296,7 +291,7 @@ def _channel_changes(
         0.1,
     )
     empty = np.where(np.isnan(channels["zero"]), np.nan, channels["zero"] >= 0.95)
-    differences["zero_days"] = mean_where(empty, recent) - mean_where(empty, reference)
+    differences["zero_days"] = mean_over(empty, recent) - mean_over(empty, reference)
     return _less_the_neighbours(differences, window, reference)
 
 
@@ -310,8 +305,8 @@ def _shape_changes(
 ) -> dict[str, np.ndarray]:
     """How the day's shape changed: the parts that moved most, the likeness to before, weekends against workdays."""
     pieces = [parts[:, :, part] for part in range(PARTS_OF_DAY)]
-    before = np.stack([mean_where(piece, reference) for piece in pieces], axis=1)
-    now = np.stack([mean_where(piece, recent) for piece in pieces], axis=1)
+    before = np.stack([mean_over(piece, reference) for piece in pieces], axis=1)
+    now = np.stack([mean_over(piece, recent) for piece in pieces], axis=1)
     floor = 0.2 * before.mean(1, keepdims=True) + 0.005
     moved = _log_ratio(now, before, floor)
     rows = {f"part_{part}": moved[:, part] for part in range(PARTS_OF_DAY)}
@@ -323,7 +318,7 @@ def _shape_changes(
     size = np.linalg.norm(centred(before), axis=1) * np.linalg.norm(centred(now), axis=1)
     alike = np.where(size > 1e-9, (centred(before) * centred(now)).sum(1) / np.maximum(size, 1e-9), 1)
     ratios = [
-        _log_ratio(mean_where(level, days & weekend), mean_where(level, days & ~weekend), 0.3)
+        _log_ratio(mean_over(level, days & weekend), mean_over(level, days & ~weekend), 0.3)
         for days in (recent, reference)
     ]
     others = {"shape": 1 - alike, "weekend": ratios[0] - ratios[1]}

@@ -30,7 +30,7 @@ class Outcome(NamedTuple):
     """Of the visit; the meter is looked at as it was until then, since a theft that was found has ended."""
 
 
-def learn_from_visits(window: MeterWindow, outcomes: dict[str, Outcome | bool]) -> tuple[Booster, Tail, float] | None:
+def learn_from_visits(window: MeterWindow, outcomes: dict[str, Outcome]) -> tuple[Booster, Tail, float] | None:
     """A booster, the rarity of its scores among visits in vain, and its weight; None where there is too little to
     learn from, or nothing was learned."""
     features, found = _visits(window, outcomes)
@@ -47,13 +47,13 @@ def learn_from_visits(window: MeterWindow, outcomes: dict[str, Outcome | bool]) 
     return Booster(**SETTINGS).fit(features, found), Tail().fit(unseen[~found]), MOST_WEIGHT * better
 
 
-def _visits(window: MeterWindow, outcomes: dict[str, Outcome | bool]) -> tuple[np.ndarray, np.ndarray]:
+def _visits(window: MeterWindow, outcomes: dict[str, Outcome]) -> tuple[np.ndarray, np.ndarray]:
     """(V, K) features of the visited meters as they were on the day before, and the (V,) finds."""
     row_of = {meter: row for row, meter in enumerate(window.meters.tolist())}
     neighbourhood = Neighbourhood(window)
     rows, ends, found = [], [], []
     for meter in sorted(outcomes.keys() & row_of.keys()):
-        outcome = outcomes[meter] if isinstance(outcomes[meter], Outcome) else Outcome(bool(outcomes[meter]))
+        outcome = outcomes[meter]
         end = window.days if outcome.day is None else (np.datetime64(outcome.day, "D") - window.first_day).astype(int)
         if end >= LEAST_DAYS:
             rows.append(row_of[meter])

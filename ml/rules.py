@@ -9,7 +9,8 @@ from typing import Self
 
 import numpy as np
 
-from ml.features import Measures, mean_where, measure
+from ml.evidence import mean_over
+from ml.features import Measures, measure
 from ml.findings import KINDS
 from ml.window import MeterWindow
 
@@ -88,9 +89,9 @@ def _empty_days(measures: Measures) -> tuple[np.ndarray, np.ndarray]:
 def _nothing_registered(measures: Measures, empty: np.ndarray, run: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Zeros now where there was consumption before: (strength, index into ZEROS). Always zero proves less."""
     share = np.where(measures.usable, empty, np.nan)
-    more = mean_where(share, measures.recent) - mean_where(share, measures.reference)
+    more = mean_over(share, measures.recent) - mean_over(share, measures.reference)
     hours = measures.feature("zero")
-    known_to_use = mean_where(measures.level, measures.reference) > 0.2
+    known_to_use = mean_over(measures.level, measures.reference) > 0.2
     shapes = np.stack([between(run, 2, 10), between(more, 0.1, 0.5), 0.9 * between(hours, 0.1, 0.4)])
     shapes = np.where(known_to_use, shapes, np.stack([0.3 * between(run, 10, 28), 0 * more, 0 * hours]))
     return shapes.max(0), shapes.argmax(0)
@@ -99,7 +100,7 @@ def _nothing_registered(measures: Measures, empty: np.ndarray, run: np.ndarray) 
 def _looks_empty(measures: Measures) -> np.ndarray:
     """The peaks are gone, the floor of the day stayed and hums on; a bypassed phase takes from both alike."""
     floor, peak = measures.feature("floor"), measures.feature("peak")
-    runs_on = between(floor, -0.8, -0.3) * (1 - between(mean_where(measures.zero, measures.recent), 0.05, 0.3))
+    runs_on = between(floor, -0.8, -0.3) * (1 - between(mean_over(measures.zero, measures.recent), 0.05, 0.3))
     hums = between(-measures.feature("rough"), 0.1, 0.4)
     return between(-peak, 0.6, 1.2) * between(floor - peak, 0.5, 1.0) * runs_on * hums
 
@@ -145,12 +146,12 @@ def _odd_hours(measures: Measures) -> np.ndarray:
 
 
 def _spiked_days(measures: Measures) -> np.ndarray:
-    mean = mean_where(measures.peak, measures.reference)[:, None]
-    sigma = np.sqrt(mean_where((measures.peak - mean) ** 2, measures.reference))[:, None]
+    mean = mean_over(measures.peak, measures.reference)[:, None]
+    sigma = np.sqrt(mean_over((measures.peak - mean) ** 2, measures.reference))[:, None]
     return measures.recent & (measures.peak > mean + 3 * sigma + 0.05)
 
 
 def _spike(measures: Measures, spiked: np.ndarray) -> np.ndarray:
     """Spikes on many days, and a total that went up with them: one oven is not an illegal connection."""
-    often = mean_where(np.where(measures.usable, spiked, np.nan), measures.recent)
+    often = mean_over(np.where(measures.usable, spiked, np.nan), measures.recent)
     return between(often, 0.1, 0.5) * between(measures.feature("level_28"), 0.3, 1.0)

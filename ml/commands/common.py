@@ -79,7 +79,7 @@ def described(readings: Readings) -> list[dict]:
 
 def load_model(folder: str):
     """The ensemble in the folder. Raises InputError when there is none that this version can use."""
-    from ml import artifacts  # noqa: PLC0415 skops brings torch, seconds that --help need not wait
+    from ml import artifacts  # noqa: PLC0415 the detectors take seconds to load, which --help need not wait
 
     try:
         return artifacts.load(folder)

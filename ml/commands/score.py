@@ -32,7 +32,7 @@ def add_options(options: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from ml.detector import as_dict, findings  # noqa: PLC0415 skops brings torch, seconds that --help need not wait
+    from ml.detector import as_dict, findings  # noqa: PLC0415 the detectors take seconds to load, which --help need not wait
 
     started = time.monotonic()
     ensemble = load_model(options.model)

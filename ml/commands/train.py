@@ -52,7 +52,7 @@ def _with(settings: dict, given: object, where: str) -> dict:
 
 
 def run(options: argparse.Namespace) -> None:
-    from ml import artifacts  # noqa: PLC0415 skops brings torch, seconds that --help need not wait
+    from ml import artifacts  # noqa: PLC0415 the detectors take seconds to load, which --help need not wait
     from ml.detector import fit  # noqa: PLC0415 the same
 
     started = time.monotonic()

@@ -5,7 +5,7 @@ import sys
 
 SITE_ALONE = """
 import sys
-sys.modules.update(dict.fromkeys(["torch", "lightgbm", "sklearn", "safetensors", "skops"]))  # importing them fails
+sys.modules.update(dict.fromkeys(["torch", "lightgbm", "sklearn", "safetensors"]))  # importing them fails
 import django
 django.setup()
 import ntl_web.urls, ntl_web.celery
