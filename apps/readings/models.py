@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from apps.grid.models import Meter
+from apps.grid.models import Meter, Zone
 
 
 class RealField(models.FloatField):
@@ -73,6 +73,7 @@ class Upload(models.Model):
         IMPORTED = "imported", _("imported")
         FAILED = "failed", _("failed")
         DISCARDED = "discarded", _("discarded")
+        WITHDRAWN = "withdrawn", _("withdrawn")
 
     ATTEMPTS = 3  # a file that kills its worker every time is parked, and the ones behind it go on
 
@@ -92,6 +93,10 @@ class Upload(models.Model):
     measures = models.CharField(_("values are"), max_length=8, choices=Sender.Measures.choices)
     unit = models.CharField(_("unit"), max_length=8, choices=Sender.Unit.choices)
     multiplier = models.FloatField(_("multiplier"), default=1)
+    # Column of the file by what it holds ("meter", "time", "value", ...), where a person corrected the guess.
+    columns = models.JSONField(_("columns"), default=dict, blank=True)
+    # What a machine calls this request, so that a repeated one is recognised without its content.
+    idempotency_key = models.CharField(max_length=128, blank=True, editable=False)
 
     status = models.CharField(_("status"), max_length=16, choices=Status.choices)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
@@ -107,6 +112,12 @@ class Upload(models.Model):
     rejected = models.PositiveBigIntegerField(_("rejected lines"), default=0)
     first_day = models.DateField(_("first day"), null=True)
     last_day = models.DateField(_("last day"), null=True)
+    register_reads = models.PositiveIntegerField(_("register reads"), default=0)
+    events = models.PositiveIntegerField(_("meter events"), default=0)
+    withdrawn_at = models.DateTimeField(_("withdrawn"), null=True)
+    withdrawn_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True, verbose_name=_("withdrawn by")
+    )
 
     objects = UploadQuerySet.as_manager()
 
@@ -119,10 +130,15 @@ class Upload(models.Model):
             # person, since what one person's upload may take is not what another's may.
             models.UniqueConstraint(
                 fields=["sha256", "by"],
-                condition=~Q(status__in=["failed", "discarded"]),
+                condition=~Q(status__in=["failed", "discarded", "withdrawn"]),
                 nulls_distinct=False,
                 name="one_upload_per_file_and_person",
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["by", "idempotency_key"],
+                condition=~Q(idempotency_key=""),
+                name="one_upload_per_person_and_key",
+            ),
         ]
         indexes = [
             # The worker's question every minute: what is pending, oldest first.
@@ -138,7 +154,7 @@ class Upload(models.Model):
 
     @property
     def is_settled(self) -> bool:
-        return self.status in {self.Status.IMPORTED, self.Status.FAILED, self.Status.DISCARDED}
+        return self.status not in {self.Status.DRAFT, self.Status.PENDING}
 
 
 class UploadProgress(models.Model):
@@ -148,6 +164,11 @@ class UploadProgress(models.Model):
     fraction = RealField(default=0)
     doing = models.CharField(max_length=64, blank=True)
     at = models.DateTimeField(auto_now=True)
+
+
+class Channel(models.IntegerChoices):
+    IMPORT = 1, _("import")
+    EXPORT = 2, _("export")
 
 
 class RejectedLine(models.Model):
@@ -170,11 +191,6 @@ class HeldMeter(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["upload", "serial"], name="one_held_meter_per_upload")]
-
-
-class Channel(models.IntegerChoices):
-    IMPORT = 1, _("import")
-    EXPORT = 2, _("export")
 
 
 class ProfileColumns(models.Model):
@@ -212,11 +228,78 @@ class LoadProfileRevision(ProfileColumns):
         indexes = [models.Index(fields=["meter", "channel", "day"], name="revision_of_profile")]
 
 
+class RegisterRead(models.Model):
+    """Energy over a period between two reads of a register, such as a month on a bill. Many meters never say more."""
+
+    meter = models.ForeignKey(Meter, models.PROTECT, related_name="register_reads", verbose_name=_("meter"))
+    channel = models.SmallIntegerField(_("channel"), choices=Channel.choices, default=Channel.IMPORT)
+    start = models.DateField(_("from"))  # first day of the period
+    end = models.DateField(_("until"))  # last day of it
+    kwh = models.DecimalField(_("kWh"), max_digits=14, decimal_places=3)
+    estimated = models.BooleanField(_("estimated by the sender"), default=False)
+    upload = models.ForeignKey(Upload, models.PROTECT, related_name="+")
+
+    class Meta:
+        verbose_name = _("register read")
+        verbose_name_plural = _("register reads")
+        ordering = ["meter", "start"]
+        constraints = [
+            models.UniqueConstraint(fields=["meter", "channel", "start", "end"], name="one_register_read_per_period"),
+            models.CheckConstraint(condition=Q(end__gte=models.F("start")), name="register_read_lasts_a_day"),
+        ]
+
+    def __str__(self):
+        return f"{self.meter} · {self.start} – {self.end}"
+
+
+class ValidationRule(models.Model):
+    """How a named check of readings behaves in a zone, where it differs from what is built in. No zone: everywhere."""
+
+    zone = models.ForeignKey(Zone, models.CASCADE, null=True, blank=True, related_name="+", verbose_name=_("zone"))
+    rule = models.CharField(_("rule"), max_length=32)
+    enabled = models.BooleanField(_("enabled"), default=True)
+    limits = models.JSONField(_("limits"), default=dict, blank=True)
+
+    class Meta:
+        verbose_name = _("validation rule")
+        verbose_name_plural = _("validation rules")
+        constraints = [
+            models.UniqueConstraint(fields=["zone", "rule"], nulls_distinct=False, name="one_setting_per_zone_and_rule")
+        ]
+
+    def __str__(self):
+        return self.rule
+
+
+class ValidationHit(models.Model):
+    """Days of a meter at which a named rule caught something. The readings themselves stay as they were sent."""
+
+    meter = models.ForeignKey(Meter, models.PROTECT, related_name="validation_hits", verbose_name=_("meter"))
+    channel = models.SmallIntegerField(_("channel"), choices=Channel.choices, default=Channel.IMPORT)
+    rule = models.CharField(_("rule"), max_length=32)
+    day = models.DateField(_("day"))  # the first
+    last_day = models.DateField(_("last day"))
+    first_slot = models.PositiveSmallIntegerField(null=True)  # null: the day as a whole
+    slots = models.PositiveIntegerField(default=0)
+    value = models.FloatField(_("value"), null=True)  # what was measured against the limit
+    limit = models.FloatField(_("limit"), null=True)
+
+    class Meta:
+        verbose_name = _("validation hit")
+        verbose_name_plural = _("validation hits")
+        ordering = ["-last_day", "meter"]
+        indexes = [
+            models.Index(fields=["meter", "channel", "day"], name="hit_of_meter_and_day"),
+            models.Index(fields=["rule", "last_day"], name="hit_of_rule"),
+        ]
+
+
 class MeterState(models.Model):
     """How often a meter's readings changed. What was scored at an older revision is pending: no clock decides."""
 
     meter = models.OneToOneField(Meter, models.PROTECT, primary_key=True, related_name="state")
     revision = models.PositiveBigIntegerField(default=0)
+    validated_revision = models.PositiveBigIntegerField(default=0)
     first_day = models.DateField()
     last_day = models.DateField()
     # The coarsest interval that its days came in: meters are compared only with meters that say as much as they do.
@@ -227,24 +310,55 @@ class MeterEvent(models.Model):
     """Something the meter reported beside its readings. Evidence, never a verdict."""
 
     class Code(models.TextChoices):
+        """One vocabulary for what DLMS/IDIS numbers, CIM types and vendors' words say."""
+
         COVER_OPENED = "cover_opened", _("cover opened")
+        COVER_CLOSED = "cover_closed", _("cover closed")
         TERMINAL_COVER_OPENED = "terminal_cover_opened", _("terminal cover opened")
+        TERMINAL_COVER_CLOSED = "terminal_cover_closed", _("terminal cover closed")
         MAGNETIC_FIELD = "magnetic_field", _("strong magnetic field")
+        MAGNETIC_FIELD_GONE = "magnetic_field_gone", _("magnetic field gone")
+        TAMPER_SUSPECTED = "tamper_suspected", _("tampering suspected")
         REVERSE_ROTATION = "reverse_rotation", _("reverse rotation")
+        CURRENTS_UNEQUAL = "currents_unequal", _("phase and neutral current unequal")
+        CURRENT_WITHOUT_VOLTAGE = "current_without_voltage", _("current in absence of voltage")
+        LOAD_SIDE_VOLTAGE = "load_side_voltage", _("voltage behind an open switch")
+        UNEXPECTED_EXPORT = "unexpected_export", _("unexpected export of energy")
+        LOGIN_FAILED = "login_failed", _("failed log-ins")
+        CONFIGURATION_CHANGED = "configuration_changed", _("configuration changed")
+        KEY_CHANGED = "key_changed", _("key changed")
+        DECRYPTION_FAILED = "decryption_failed", _("decryption failed")
+        REPLAY_ATTACK = "replay_attack", _("replayed message")
+        SUB_METER_FRAUD = "sub_meter_fraud", _("fraud attempt at a sub-meter")
+        DISCONNECTED = "disconnected", _("disconnected")
+        CONNECTED = "connected", _("connected")
         POWER_OUTAGE = "power_outage", _("power outage")
+        POWER_RESTORED = "power_restored", _("power restored")
         CLOCK_SET = "clock_set", _("clock set")
+        CLOCK_INVALID = "clock_invalid", _("clock invalid")
+        BATTERY_LOW = "battery_low", _("battery low")
+        LOG_CLEARED = "log_cleared", _("event log cleared")
+        MEASUREMENT_FAULT = "measurement_fault", _("measurement system error")
+        OTHER = "other", _("other")
 
     meter = models.ForeignKey(Meter, models.PROTECT, related_name="events", verbose_name=_("meter"))
     code = models.CharField(_("event"), max_length=32, choices=Code.choices)
     at = models.DateTimeField(_("at"))
+    # As the sender spelled it, such as "40" or "3.12.0.257": a code that nobody knew yet can be mapped later.
+    source_code = models.CharField(_("code of the sender"), max_length=64, blank=True)
+    detail = models.CharField(_("detail"), max_length=200, blank=True)
+    upload = models.ForeignKey(Upload, models.PROTECT, related_name="+", null=True)
 
     class Meta:
         verbose_name = _("meter event")
         verbose_name_plural = _("meter events")
         ordering = ["-at"]
         constraints = [
-            models.UniqueConstraint(fields=["meter", "code", "at"], name="one_event_per_meter_code_and_time")
+            models.UniqueConstraint(
+                fields=["meter", "code", "source_code", "at"], name="one_event_per_meter_code_and_time"
+            )
         ]
+        indexes = [models.Index(fields=["at"], name="event_by_time")]
 
     def __str__(self):
         return f"{self.get_code_display()} · {self.meter}"
