@@ -1,4 +1,4 @@
-"""What every importer works with. An importer only parses: what stamps and values mean is decided in `validation`."""
+"""What every importer works with. An importer only parses: what stamps and values mean is decided in `assembly`."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +26,32 @@ class Block:
     minutes: np.ndarray  # (N,) int32, since 1970; UTC where the file says its zone, else as the meter's clock showed it
     values: np.ndarray  # (N,) float64, in the file's unit; NaN = nothing was sent
     lines: np.ndarray  # (N,) int32, line of the file, or row of a file without lines; the first is 1
+    channels: np.ndarray | None = None  # (N,) int8, models.Channel; None: all of them import
+    quality: np.ndarray | None = None  # (N,) int8, readings.quality; None: all of them measured
+
+
+@dataclass(frozen=True)
+class RegisterPeriods:
+    """Energy of whole days between two reads of a register, such as the months of a bill; one array element each."""
+
+    meters: np.ndarray  # (N,) int32, positions in Reading.names
+    first_day: np.ndarray  # (N,) int32 days since 1970, as the file names them
+    last_day: np.ndarray  # (N,) int32, the last day that counts
+    values: np.ndarray  # (N,) float64 energy, in the file's unit
+    lines: np.ndarray  # (N,) int32
+    estimated: np.ndarray | None = None  # (N,) bool; None: all of them read
+    channels: np.ndarray | None = None  # (N,) int8; None: all of them import
+
+
+@dataclass(frozen=True)
+class EventLine:
+    """Something that a meter reported beside its readings, as the file spells it."""
+
+    meter: str
+    code: str
+    minutes: int  # since 1970; UTC where the file says its zone, else as the meter's clock showed it
+    detail: str
+    line: int
 
 
 @dataclass
@@ -53,6 +79,8 @@ class Reading:
     zoned: bool | None = None  # do stamps carry their own zone; None until the first stamp is seen
     dates_only: bool = True  # no stamp so far had a time of day
     fraction: float = 0.0  # how much of the file is read
+    events: list[EventLine] = field(default_factory=list)
+    registers: list[RegisterPeriods] = field(default_factory=list)
     _positions: dict[str, int] = field(default_factory=dict)
 
     def positions(self, names: Sequence[str | None]) -> np.ndarray:
@@ -73,6 +101,8 @@ class Format(Protocol):
     name: str
     label: str
     magic: bytes  # how its files begin; empty: any way
+    # What of the statement the format itself dictates, such as {"unit": "kWh"}; a format may leave the attribute out.
+    fixed: dict[str, str | float]
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """From the content alone. Raises FileFault where the file is of this format but broken."""
