@@ -29,8 +29,8 @@ INSERT INTO readings_loadprofilerevision
 SELECT meter_id, channel, day, kwh, quality, estimated_kwh, upload_id, %(upload)s FROM replaced
 """
 RAISE_REVISIONS = """
-INSERT INTO readings_meterstate AS state (meter_id, revision, first_day, last_day, interval_minutes)
-SELECT meter_id, 1, %(epoch)s::date + first_day, %(epoch)s::date + last_day, %(interval)s
+INSERT INTO readings_meterstate AS state (meter_id, revision, validated_revision, first_day, last_day, interval_minutes)
+SELECT meter_id, 1, 0, %(epoch)s::date + first_day, %(epoch)s::date + last_day, %(interval)s
 FROM unnest(%(meters)s::bigint[], %(first_days)s::int[], %(last_days)s::int[]) AS seen (meter_id, first_day, last_day)
 ORDER BY meter_id
 ON CONFLICT (meter_id) DO UPDATE SET
