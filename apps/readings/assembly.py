@@ -295,7 +295,8 @@ def chunks_of_meters(columns: Columns) -> Iterator[Columns]:
 def joined(blocks: list[Block]) -> Block:
     if len(blocks) == 1:
         return blocks[0]
-    return Block(*(np.concatenate([getattr(block, column.name) for block in blocks]) for column in fields(Block)))
+    needed = ("meters", "minutes", "values", "lines")
+    return Block(*(np.concatenate([getattr(block, column) for block in blocks]) for column in needed))
 
 
 def whole_days(meters: np.ndarray, days: np.ndarray, slots: np.ndarray, kwh: np.ndarray, slots_a_day: int) -> Days:
