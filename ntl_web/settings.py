@@ -225,6 +225,10 @@ SPECTACULAR_SETTINGS = {
 
 # --- Readings ---------------------------------------------------------------------------------------------------------
 UPLOAD_MAX_BYTES = environment.number("UPLOAD_MAX_BYTES", 1024**3)
+# So much may wait for import; who sends more is asked to come back (429, Retry-After).
+UPLOADS_WAITING_MOST = environment.number("UPLOADS_WAITING_MOST", 500)
+UPLOADS_WAITING_MOST_BYTES = environment.number("UPLOADS_WAITING_MOST_BYTES", 20 * 1024**3)
+UPLOADS_RETRY_AFTER_SECONDS = environment.number("UPLOADS_RETRY_AFTER_SECONDS", 30)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024**2
 REGISTER_UNKNOWN_METERS = environment.flag("REGISTER_UNKNOWN_METERS", True)
 READINGS_OLDEST_YEARS = environment.number("READINGS_OLDEST_YEARS", 20)

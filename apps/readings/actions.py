@@ -21,11 +21,17 @@ from apps.readings.statements import Statement
 
 log = logging.getLogger(__name__)
 
+KEY_LENGTH = Upload._meta.get_field("idempotency_key").max_length
+COLLECTING = "push/"  # how our own keys begin: those of uploads that collect what head-ends push
 SETTLED_WITHOUT_READINGS = [Upload.Status.FAILED, Upload.Status.DISCARDED]
 
 
 class MoveNotAllowed(Exception):
     """The upload is not in a state in which this can be done to it."""
+
+
+class KeyUsedAlready(Exception):
+    """The sender's key for this upload stands for one with other content."""
 
 
 def receive(
@@ -36,20 +42,26 @@ def receive(
     statement: dict | None = None,
     by: User | None,
     confirm: bool,
+    key: str = "",
 ) -> tuple[Upload, bool]:
     """Keep a file and write down what it means; returns the upload and whether it is new.
 
     What the statement leaves open is taken from the sender's last upload, then guessed from the content. With confirm
-    the file waits for import, else for a person. The same content again changes nothing. Raises files.TooLarge and
-    files.DiskFull.
+    the file waits for import, else for a person. The same content again changes nothing, and neither does the same
+    content under the same key, whatever became of it. Raises files.TooLarge, files.DiskFull and KeyUsedAlready.
     """
     chunks = file.chunks() if isinstance(file, File) else file
     with files.received(chunks) as kept:
-        known = _known(kept.sha256, by)
+        known = _of_key(key, kept.sha256, by) or _known(kept.sha256, by)
         if known:
             return known, False
         upload = Upload(
-            name=name.replace("\0", "")[:255], size=kept.size, sha256=kept.sha256, by=by, status=Upload.Status.DRAFT
+            name=name.replace("\0", "")[:255],
+            size=kept.size,
+            sha256=kept.sha256,
+            by=by,
+            status=Upload.Status.DRAFT,
+            idempotency_key=key,
         )
         upload.sender, _created = Sender.objects.get_or_create(name=sender.strip()[:100] or _("unknown"))
         try:
@@ -69,12 +81,20 @@ def receive(
                 if confirm and upload.status == Upload.Status.DRAFT:
                     _confirm(upload)
         except IntegrityError:
-            # The same file came in twice at this very moment; the other one is the upload.
-            known = _known(kept.sha256, by)
+            # The same file or key came in twice at this very moment; the other one is the upload.
+            known = _of_key(key, kept.sha256, by) or _known(kept.sha256, by)
             if known is None:
                 raise
             return known, False
     return upload, True
+
+
+def _of_key(key: str, sha256: str, by: User | None) -> Upload | None:
+    """The upload that this person sent under the key before."""
+    found = Upload.objects.filter(by=by, idempotency_key=key).first() if key else None
+    if found and found.sha256 != sha256:
+        raise KeyUsedAlready
+    return found
 
 
 def _guess(path: Path, sender: Sender) -> Statement:

@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from django.conf import settings
+from django.db.models import Count, Sum
 from django.shortcuts import get_object_or_404
 from django.urls import path, reverse
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers, status
-from rest_framework.exceptions import APIException
+from rest_framework.exceptions import APIException, Throttled
 from rest_framework.generics import ListAPIView, RetrieveAPIView
 from rest_framework.parsers import BaseParser, MultiPartParser
 from rest_framework.permissions import BasePermission
@@ -20,6 +22,7 @@ from apps.readings.models import RejectedLine, Sender, Upload
 from apps.readings.statements import Statement
 
 CHUNK_BYTES = 1024**2
+REFUSAL = {"type": "object", "properties": {"detail": {"type": "string"}}, "required": ["detail"]}
 MULTIPART_OVERHEAD_BYTES = 64 * 1024
 
 
@@ -36,6 +39,15 @@ class TooLarge(APIException):
 class DiskFull(APIException):
     status_code = status.HTTP_507_INSUFFICIENT_STORAGE
     default_code = "disk_full"
+
+
+class KeyUsedAlready(APIException):
+    status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
+    default_detail = _(
+        "This Idempotency-Key stands for an upload with other content. Send each file under a key of its own, and a"
+        " repeated request with the very same bytes."
+    )
+    default_code = "key_used_already"
 
 
 class RawBody(BaseParser):
@@ -86,8 +98,8 @@ class UploadSerializer(serializers.ModelSerializer):
         fields = [
             "id", "url", "name", "status", "error", "progress", "at", "imported_at", "sender", "size", "sha256",
             "format", "timezone", "stamps", "measures", "unit", "multiplier", "readings", "meters",
-            "meters_registered", "held_meters", "days_new", "days_changed", "days_same", "duplicates", "rejected",
-            "rejected_url", "first_day", "last_day",
+            "meters_registered", "held_meters", "days_new", "days_changed", "days_same", "register_reads", "events",
+            "duplicates", "rejected", "rejected_url", "first_day", "last_day", "withdrawn_at",
         ]  # fmt: skip
 
     def get_url(self, upload: Upload) -> str:
@@ -118,6 +130,39 @@ class RejectedLineSerializer(serializers.ModelSerializer):
         fields = ["line", "reason", "text"]
 
 
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    {"type": "string", "maxLength": actions.KEY_LENGTH},
+    OpenApiParameter.HEADER,
+    description="Your name for this request, such as a UUID. Repeated with the same content it is answered with the"
+    " same upload; with other content it is refused (422).",
+)
+
+
+def key_of(request) -> str:
+    key = request.headers.get("Idempotency-Key", "").strip()
+    if len(key) > actions.KEY_LENGTH or not key.isprintable() or key.startswith(actions.COLLECTING):
+        raise serializers.ValidationError(
+            {
+                "Idempotency-Key": [
+                    _("At most %(most)d printable characters that do not begin with “%(ours)s”.")
+                    % {"most": actions.KEY_LENGTH, "ours": actions.COLLECTING}
+                ]
+            }
+        )
+    return key
+
+
+def refuse_while_the_queue_is_long() -> None:
+    """Back-pressure, asked before a byte of the body is read: what waits for import is as much as may wait."""
+    count, size = Upload.objects.pending().aggregate(count=Count("pk"), size=Sum("size", default=0)).values()
+    if count >= settings.UPLOADS_WAITING_MOST or size >= settings.UPLOADS_WAITING_MOST_BYTES:
+        raise Throttled(
+            settings.UPLOADS_RETRY_AFTER_SECONDS,
+            _("%(count)d uploads wait for import, which is as many as may wait.") % {"count": count},
+        )
+
+
 class Uploads(ListAPIView):
     """Uploads that you may see, newest first; POST takes a file."""
 
@@ -133,6 +178,8 @@ class Uploads(ListAPIView):
         # Before a byte of the body is read.
         if int(request.META.get("CONTENT_LENGTH") or 0) > settings.UPLOAD_MAX_BYTES + MULTIPART_OVERHEAD_BYTES:
             raise TooLarge(files.too_large())
+        if request.method == "POST":
+            refuse_while_the_queue_is_long()
 
     @extend_schema(tags=["uploads"])
     def get(self, request, *args, **kwargs):
@@ -141,19 +188,25 @@ class Uploads(ListAPIView):
     @extend_schema(
         tags=["uploads"],
         parameters=[
-            OpenApiParameter("name", OpenApiTypes.STR, description="Name of the file, where the body is the file.")
+            OpenApiParameter("name", OpenApiTypes.STR, description="Name of the file, where the body is the file."),
+            IDEMPOTENCY_KEY,
         ],
         request={"multipart/form-data": NewUploadSerializer, "application/octet-stream": OpenApiTypes.BINARY},
         responses={
             202: TakenSerializer,
             200: TakenSerializer,
-            413: {"type": "object", "properties": {"detail": {"type": "string"}}},
+            413: REFUSAL,
+            422: REFUSAL,
+            429: OpenApiResponse(REFUSAL, "The import queue is long: try again after the seconds of `Retry-After`."),
+            507: REFUSAL,
         },
     )
     def post(self, request):
         """Take a file: as multipart form with the statement's fields beside it, or as the body itself with the
-        statement in the query. 202: the file is safe, and is imported in a moment; ask its `url`. A file that cannot
-        be read at all comes back with the status `failed` and its `error`. 200: the same content came before."""
+        statement in the query. 202: the file is safe, and is imported in a moment; ask its `url` (also in `Location`).
+        A file that cannot be read at all comes back with the status `failed` and its `error`. 200: the same content
+        came before."""
+        key = key_of(request)
         file = request.data.get("file")
         is_form = hasattr(file, "chunks")
         if not file or (not is_form and not isinstance(file, Iterator)):
@@ -165,15 +218,22 @@ class Uploads(ListAPIView):
         name = file.name if is_form else request.query_params.get("name") or "upload"
         try:
             upload, is_new = actions.receive(
-                file=file, name=name, sender=sender, statement=statement, by=request.user, confirm=True
+                file=file, name=name, sender=sender, statement=statement, by=request.user, confirm=True, key=key
             )
         except files.TooLarge as error:
             raise TooLarge(str(error)) from None
         except files.DiskFull as error:
             raise DiskFull(str(error)) from None
-        upload.already = not is_new
-        answer = TakenSerializer(upload, context={"request": request}).data
-        return Response(answer, status.HTTP_202_ACCEPTED if is_new else status.HTTP_200_OK)
+        except actions.KeyUsedAlready:
+            raise KeyUsedAlready from None
+        return taken(request, upload, is_new)
+
+
+def taken(request, upload: Upload, is_new: bool) -> Response:
+    upload.already = not is_new
+    answer = TakenSerializer(upload, context={"request": request}).data
+    status_code = status.HTTP_202_ACCEPTED if is_new else status.HTTP_200_OK
+    return Response(answer, status_code, headers={"Location": answer["url"]})
 
 
 class UploadDetail(RetrieveAPIView):

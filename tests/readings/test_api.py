@@ -162,3 +162,39 @@ def test_who_may_not_upload_is_told_so(client, ines):
     client.force_login(ines)
     assert post(client).status_code == 403
     assert client.get(ADDRESS).status_code == 403
+
+
+def test_a_repeated_request_is_recognised_by_its_key_and_another_file_under_it_is_refused(head_end):
+    first = head_end.post(ADDRESS, FILE, content_type="text/csv", headers={"Idempotency-Key": "k-1"})
+    again = head_end.post(ADDRESS, FILE, content_type="text/csv", headers={"Idempotency-Key": "k-1"})
+    other = head_end.post(ADDRESS, FILE + b"\n", content_type="text/csv", headers={"Idempotency-Key": "k-1"})
+    assert (first.status_code, again.status_code, other.status_code) == (202, 200, 422)
+    assert first.headers["Location"] == again.headers["Location"] == first.json()["url"]
+    assert "other content" in other.json()["detail"]
+    assert Upload.objects.count() == 1
+
+
+def test_a_key_also_stands_for_a_file_that_failed(head_end):
+    first, again = (
+        head_end.post(ADDRESS, b"no readings", content_type="text/csv", headers={"Idempotency-Key": "k-1"})
+        for _ in range(2)
+    )
+    assert (first.status_code, again.status_code) == (202, 200)
+    assert again.json()["id"] == first.json()["id"]
+
+
+@pytest.mark.parametrize("key", ["x" * 129, "push/1"])
+def test_a_key_that_cannot_be_one_is_refused(head_end, key):
+    answer = head_end.post(ADDRESS, FILE, content_type="text/csv", headers={"Idempotency-Key": key})
+    assert (answer.status_code, list(answer.json())) == (400, ["Idempotency-Key"])
+
+
+@pytest.mark.parametrize("limit", ["UPLOADS_WAITING_MOST", "UPLOADS_WAITING_MOST_BYTES"])
+def test_while_the_queue_is_long_a_sender_is_asked_to_come_back_before_the_file_is_read(head_end, settings, limit):
+    setattr(settings, limit, 1)
+    assert post(head_end).status_code == 202
+    refused = head_end.post(ADDRESS, FILE + b"\n", content_type="text/csv")
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "30")
+    assert refused.wsgi_request._read_started is False
+    tasks.import_pending()
+    assert head_end.post(ADDRESS, FILE + b"\n", content_type="text/csv").status_code == 202
