@@ -271,6 +271,24 @@ class ValidationRule(models.Model):
         return self.rule
 
 
+class OfMeterQuerySet(models.QuerySet):
+    """Rows that say something about a `meter` since a `day`."""
+
+    def visible_to(self, user):
+        """Of meters that on that day measured a consumer, or a transformer, in a zone of this person."""
+        if user.sees_everything:
+            return self
+        zones = Zone.objects.visible_to(user).values("pk")
+        # In one call: the installation of that day is the one whose consumer's zone counts.
+        return self.filter(
+            Q(
+                meter__installations__valid__contains=models.F("day"),
+                meter__installations__consumer__zone__in=zones,
+            )
+            | Q(meter__transformer__feeder__zone__in=zones)
+        )
+
+
 class ValidationHit(models.Model):
     """Days of a meter at which a named rule caught something. The readings themselves stay as they were sent."""
 
@@ -284,6 +302,8 @@ class ValidationHit(models.Model):
     value = models.FloatField(_("value"), null=True)  # what was measured against the limit
     limit = models.FloatField(_("limit"), null=True)
 
+    objects = OfMeterQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("validation hit")
         verbose_name_plural = _("validation hits")
@@ -294,16 +314,126 @@ class ValidationHit(models.Model):
         ]
 
 
+class Estimate(models.Model):
+    """How the estimates of a meter's days were made. The values themselves are LoadProfile.estimated_kwh."""
+
+    class Method(models.TextChoices):
+        LINEAR = "linear", _("straight line between its neighbours")
+        HISTORY = "history", _("same weekday and time of the last three weeks")
+
+    meter = models.ForeignKey(Meter, models.PROTECT, related_name="estimates", verbose_name=_("meter"))
+    channel = models.SmallIntegerField(_("channel"), choices=Channel.choices, default=Channel.IMPORT)
+    method = models.CharField(_("method"), max_length=16, choices=Method.choices)
+    day = models.DateField(_("day"))  # the first
+    last_day = models.DateField(_("last day"))
+    slots = models.PositiveIntegerField()
+    kwh = models.FloatField(_("kWh"))
+
+    objects = OfMeterQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("estimate")
+        verbose_name_plural = _("estimates")
+        ordering = ["-last_day", "meter"]
+        indexes = [models.Index(fields=["meter", "channel", "day"], name="estimate_of_meter_and_day")]
+
+
+class ReadingEdit(models.Model):
+    """What a person said of a meter's day, and the flags and estimates as they were before. `kwh` is never edited."""
+
+    class Verb(models.TextChoices):
+        SUSPECT = "suspect", _("marked as suspect")
+        SUBSTITUTE = "substitute", _("substituted by an estimate")
+
+    meter = models.ForeignKey(Meter, models.PROTECT, related_name="edits", verbose_name=_("meter"))
+    channel = models.SmallIntegerField(_("channel"), choices=Channel.choices, default=Channel.IMPORT)
+    day = models.DateField(_("day"))
+    verb = models.CharField(_("what was done"), max_length=16, choices=Verb.choices)
+    note = models.CharField(_("why"), max_length=200, blank=True)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("by"))
+    at = models.DateTimeField(_("at"), auto_now_add=True)
+    # Whose readings were edited: those of a later upload are others, and undoing leaves them alone.
+    upload = models.ForeignKey(Upload, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
+    quality_before = ArrayField(models.SmallIntegerField(), null=True)
+    estimated_kwh_before = ArrayField(RealField(), null=True)
+    undone_at = models.DateTimeField(_("undone"), null=True)
+    undone_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True, verbose_name=_("undone by")
+    )
+
+    objects = OfMeterQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("edit of readings")
+        verbose_name_plural = _("edits of readings")
+        ordering = ["-at"]
+        indexes = [models.Index(fields=["meter", "channel", "day"], name="edit_of_meter_and_day")]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(undone_at=None, undone_by=None) | Q(undone_at__isnull=False, undone_by__isnull=False),
+                name="undone_edit_says_when_and_by_whom",
+            )
+        ]
+
+
+class ValidationShard(models.Model):
+    """Meters that one worker validates at a time; gone once their hits are stored. What fails three times stays."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending", _("pending")
+        FAILED = "failed", _("failed")
+
+    ATTEMPTS = 3
+
+    meter_ids = ArrayField(models.BigIntegerField())
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.PENDING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    error = models.TextField(blank=True)
+
+
+class Completeness(models.Model):
+    """How many readings came of those that the meters of a zone should have sent for a day."""
+
+    zone = models.ForeignKey(Zone, models.CASCADE, related_name="+", verbose_name=_("zone"))
+    day = models.DateField(_("day"))
+    meters = models.PositiveIntegerField(_("meters"))
+    silent = models.PositiveIntegerField(_("meters without any reading"))
+    expected = models.PositiveBigIntegerField(_("expected readings"))
+    came = models.PositiveBigIntegerField(_("readings that came"))
+
+    class Meta:
+        verbose_name = _("completeness")
+        verbose_name_plural = _("completeness")
+        constraints = [models.UniqueConstraint(fields=["zone", "day"], name="one_completeness_per_zone_and_day")]
+        indexes = [models.Index(fields=["day"], name="completeness_by_day")]
+
+
 class MeterState(models.Model):
     """How often a meter's readings changed. What was scored at an older revision is pending: no clock decides."""
 
     meter = models.OneToOneField(Meter, models.PROTECT, primary_key=True, related_name="state")
     revision = models.PositiveBigIntegerField(default=0)
     validated_revision = models.PositiveBigIntegerField(default=0)
+    # The days that changed since the last validation; whoever raises the revision widens them.
+    unvalidated_from = models.DateField(null=True)
+    unvalidated_until = models.DateField(null=True)
+    # Of the curve of its last whole week: meters with one key sent the same curve. Null: there is no such week.
+    week_key = models.BigIntegerField(null=True)
     first_day = models.DateField()
     last_day = models.DateField()
     # The coarsest interval that its days came in: meters are compared only with meters that say as much as they do.
     interval_minutes = models.PositiveSmallIntegerField()
+
+    class Meta:
+        indexes = [
+            # The validating worker's question: which meters changed since they were validated.
+            models.Index(
+                fields=["unvalidated_from"],
+                condition=Q(revision__gt=models.F("validated_revision")),
+                name="unvalidated",
+            ),
+            models.Index(fields=["week_key"], condition=Q(week_key__isnull=False), name="state_by_week_key"),
+        ]
 
 
 class MeterEvent(models.Model):
