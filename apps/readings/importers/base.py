@@ -47,7 +47,7 @@ class RegisterPeriods:
 class EventLine:
     """Something that a meter reported beside its readings, as the file spells it."""
 
-    meter: str
+    meter: int  # position in Reading.names
     code: str
     minutes: int  # since 1970; UTC where the file says its zone, else as the meter's clock showed it
     detail: str
