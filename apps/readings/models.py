@@ -324,8 +324,7 @@ class Estimate(models.Model):
     meter = models.ForeignKey(Meter, models.PROTECT, related_name="estimates", verbose_name=_("meter"))
     channel = models.SmallIntegerField(_("channel"), choices=Channel.choices, default=Channel.IMPORT)
     method = models.CharField(_("method"), max_length=16, choices=Method.choices)
-    day = models.DateField(_("day"))  # the first
-    last_day = models.DateField(_("last day"))
+    day = models.DateField(_("day"))
     slots = models.PositiveIntegerField()
     kwh = models.FloatField(_("kWh"))
 
@@ -334,7 +333,7 @@ class Estimate(models.Model):
     class Meta:
         verbose_name = _("estimate")
         verbose_name_plural = _("estimates")
-        ordering = ["-last_day", "meter"]
+        ordering = ["-day", "meter"]
         indexes = [models.Index(fields=["meter", "channel", "day"], name="estimate_of_meter_and_day")]
 
 

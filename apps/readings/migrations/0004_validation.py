@@ -49,14 +49,13 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("day", models.DateField(verbose_name="day")),
-                ("last_day", models.DateField(verbose_name="last day")),
                 ("slots", models.PositiveIntegerField()),
                 ("kwh", models.FloatField(verbose_name="kWh")),
             ],
             options={
                 "verbose_name": "estimate",
                 "verbose_name_plural": "estimates",
-                "ordering": ["-last_day", "meter"],
+                "ordering": ["-day", "meter"],
             },
         ),
         migrations.CreateModel(
