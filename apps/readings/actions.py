@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from apps import claims
 from apps.accounts.models import User
 from apps.bell import ring
-from apps.readings import files, importing, progress
+from apps.readings import files, importers, importing, progress
 from apps.readings.guessing import guess
 from apps.readings.importers.base import FileFault
 from apps.readings.models import Sender, Upload, upload_path
@@ -65,10 +65,12 @@ def receive(
         )
         upload.sender, _created = Sender.objects.get_or_create(name=sender.strip()[:100] or _("unknown"))
         try:
-            said = _guess(kept.path, upload.sender).as_dict()
+            said = _guess(kept.path, upload.sender, statement).as_dict()
         except FileFault as fault:
             upload.status, upload.error, said = Upload.Status.FAILED, str(fault), Statement(timezone="UTC").as_dict()
-        meant = Statement(**{**said, **(statement or {})})
+        # Neither the clock of NEM12 nor the way that a file can be read at all is the sender's to say.
+        fixed = {"format": said["format"], **importers.fixed(said["format"])}
+        meant = Statement(**{**said, **(statement or {}), **fixed})
         if upload.status == Upload.Status.DRAFT and (faults := meant.faults()):
             # What the sender says now and what is remembered of them need not go together.
             upload.status, upload.error = Upload.Status.FAILED, " ".join(faults.values())
@@ -97,10 +99,10 @@ def _of_key(key: str, sha256: str, by: User | None) -> Upload | None:
     return found
 
 
-def _guess(path: Path, sender: Sender) -> Statement:
+def _guess(path: Path, sender: Sender, stated: dict | None = None) -> Statement:
     """Raises FileFault, also where it is our fault: the file is kept, and can be tried again once we are mended."""
     try:
-        return guess(path, sender.statement)
+        return guess(path, sender.statement, stated)
     except FileFault:
         raise
     except Exception as error:

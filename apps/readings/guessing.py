@@ -20,24 +20,27 @@ SHOWN_REJECTS = 10
 PLAUSIBLE_KWH_AN_HOUR = 50  # of a median consumer; more of it is rather Wh
 
 
-def guess(path: Path, remembered: dict | None = None) -> Statement:
-    """The statement to propose. What this sender's last file meant wins. Raises FileFault for what is no such file."""
-    format_ = importers.recognise(path)
+def guess(path: Path, remembered: dict | None = None, stated: dict | None = None) -> Statement:
+    """The statement to propose. What this sender's last file meant wins; what is stated now helps to recognise the
+    file. Raises FileFault for what is no such file."""
+    stated = stated or {}
+    format_ = importers.recognise(path, stated.get("format", ""))
+    fixed = {"format": format_.name, **importers.fixed(format_.name)}
     if remembered:
-        return replace(Statement(**remembered), format=format_.name)
+        return replace(Statement(**remembered), **fixed)
     reading = Reading(Rejects(0), SAMPLE_METERS)
     sample = first_meters(next(iter(format_.blocks(path, reading)), None))
     columns = Assembler(Statement("UTC"), reading).sorted([sample] if sample else [])
-    statement = Statement(settings.UTILITY_TIME_ZONE, format=format_.name)
+    statement = Statement(settings.UTILITY_TIME_ZONE)
     if not len(columns):
-        return statement
-    return replace(
-        statement,
-        timezone=guess_zone(columns, reading),
-        stamps=guess_stamps(columns),
-        measures=Sender.Measures.REGISTER if is_rising(columns) else Sender.Measures.INTERVAL,
-        unit=unit_of(value_name(format_, path)) or guess_unit(columns),
-    )
+        return replace(statement, **fixed)
+    guessed = {
+        "timezone": guess_zone(columns, reading),
+        "stamps": guess_stamps(columns),
+        "measures": Sender.Measures.REGISTER if is_rising(columns) else Sender.Measures.INTERVAL,
+        "unit": unit_of(value_name(format_, path)) or guess_unit(columns),
+    }
+    return replace(statement, **{**guessed, **fixed})
 
 
 def value_name(format_: importers.Format, path: Path) -> str:

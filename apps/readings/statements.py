@@ -1,6 +1,6 @@
 """What a sender says about a file: the clock of its stamps and the meaning of its values."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Self
 
 from django.utils.translation import gettext as _
@@ -19,11 +19,13 @@ class Statement:
     unit: str = Sender.Unit.KWH
     multiplier: float = 1.0
     format: str = ""  # name of an importer; empty: found out from the content
+    columns: dict = field(default_factory=dict)  # column of a table by what it holds, where the guess was corrected
 
     @classmethod
     def of(cls, upload: Upload) -> Self:
         return cls(
-            upload.timezone, upload.stamps, upload.measures, upload.unit, upload.multiplier, upload.format
+            upload.timezone, upload.stamps, upload.measures, upload.unit, upload.multiplier, upload.format,
+            upload.columns,
         )  # fmt: skip
 
     @property

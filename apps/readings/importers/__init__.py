@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy
 from apps.readings.importers.base import FileFault, Format
 from apps.readings.importers.csv_tables import CsvTable
 from apps.readings.importers.long import Long
+from apps.readings.importers.nem12 import Nem12
 from apps.readings.importers.parquet_tables import MAGIC, ParquetTable
 from apps.readings.importers.tables import TableFormat
 from apps.readings.importers.wide_days import WideDays
@@ -18,6 +19,7 @@ FORMATS: list[Format] = [
     TableFormat("parquet_long", gettext_lazy("Parquet, one reading a row"), MAGIC, ParquetTable, Long()),
     TableFormat("parquet_days", gettext_lazy("Parquet, a row per meter"), MAGIC, ParquetTable, WideDays()),
     TableFormat("parquet_wide", gettext_lazy("Parquet, a row per time"), MAGIC, ParquetTable, WideTimes()),
+    Nem12(),
     TableFormat("csv_long", gettext_lazy("CSV, one reading a row"), b"", CsvTable, Long()),
     TableFormat("csv_days", gettext_lazy("CSV, a row per meter"), b"", CsvTable, WideDays()),
     TableFormat("csv_wide", gettext_lazy("CSV, a row per time"), b"", CsvTable, WideTimes()),
@@ -60,6 +62,11 @@ def recognise(path: Path, stated: str = "") -> Format:
         if is_parquet == (format_.magic == MAGIC) and format_.recognises(path, head):
             return format_
     raise FileFault(_wrong_columns(ParquetTable(path) if is_parquet else CsvTable(path)))
+
+
+def fixed(name: str) -> dict[str, str | float]:
+    """What of the statement a format dictates by itself, by the name of the format."""
+    return getattr(BY_NAME.get(name), "fixed", {})
 
 
 def _wrong_columns(table: CsvTable | ParquetTable) -> str:

@@ -28,11 +28,17 @@ def note_zones(stamps: Stamps, good: np.ndarray, lines: np.ndarray, reading: Rea
         return
     reading.dates_only &= not stamps.timed[good].any()
     zoned = stamps.zoned & good
-    if reading.zoned is None:
-        reading.zoned = bool(zoned[np.argmax(good)])
+    note_zone(reading, zoned=bool(zoned[np.argmax(good)]), line=int(lines[np.argmax(good)]))
     other = good & (zoned != reading.zoned)
     if other.any():
-        line = int(lines[np.argmax(other)])
+        note_zone(reading, zoned=not reading.zoned, line=int(lines[np.argmax(other)]))
+
+
+def note_zone(reading: Reading, *, zoned: bool, line: int) -> None:
+    """The stamps from here on carry their zone, or do not. Raises FileFault where those before were otherwise."""
+    if reading.zoned is None:
+        reading.zoned = zoned
+    if reading.zoned != zoned:
         if reading.zoned:
             message = _("Line %(line)d has a stamp without a time zone, while the stamps before it carry theirs.")
         else:
