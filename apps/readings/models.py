@@ -376,10 +376,11 @@ class ReadingEdit(models.Model):
 
 
 class ValidationShard(models.Model):
-    """Meters that one worker validates at a time; gone once their hits are stored. What fails three times stays."""
+    """Meters that one worker validates at a time; gone once their days are counted. What fails three times stays."""
 
     class Status(models.TextChoices):
         PENDING = "pending", _("pending")
+        DONE = "done", _("done")  # hits and estimates are stored; the days' completeness is still to be counted
         FAILED = "failed", _("failed")
 
     ATTEMPTS = 3
@@ -388,6 +389,8 @@ class ValidationShard(models.Model):
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.PENDING)
     attempts = models.PositiveSmallIntegerField(default=0)
     error = models.TextField(blank=True)
+    first_day = models.DateField(null=True)  # of what was done
+    last_day = models.DateField(null=True)
 
 
 class Completeness(models.Model):
