@@ -1,6 +1,6 @@
 from django.contrib import admin
 
-from apps.readings.models import MeterEvent, Sender
+from apps.readings.models import EventMeaning, MeterEvent, Sender
 
 
 @admin.register(Sender)
@@ -18,3 +18,12 @@ class MeterEventAdmin(admin.ModelAdmin):
     search_fields = ["meter__serial"]
     date_hierarchy = "at"
     autocomplete_fields = ["meter"]
+
+
+@admin.register(EventMeaning)
+class EventMeaningAdmin(admin.ModelAdmin):
+    """What is said here holds for files to come; `manage.py map_events` applies it to events that came."""
+
+    list_display = ["source_code", "code"]
+    list_filter = ["code"]
+    search_fields = ["source_code"]

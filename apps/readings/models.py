@@ -494,3 +494,18 @@ class MeterEvent(models.Model):
 
     def __str__(self):
         return f"{self.get_code_display()} · {self.meter}"
+
+
+class EventMeaning(models.Model):
+    """What this utility says that a sender's code means; it goes before what we know."""
+
+    source_code = models.CharField(_("code of the sender"), max_length=64, unique=True)
+    code = models.CharField(_("event"), max_length=32, choices=MeterEvent.Code.choices)
+
+    class Meta:
+        verbose_name = _("meaning of an event's code")
+        verbose_name_plural = _("meanings of events' codes")
+        ordering = ["source_code"]
+
+    def __str__(self):
+        return f"{self.source_code} = {self.get_code_display()}"
