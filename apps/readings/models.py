@@ -298,7 +298,7 @@ class ValidationHit(models.Model):
     day = models.DateField(_("day"))  # the first
     last_day = models.DateField(_("last day"))
     first_slot = models.PositiveSmallIntegerField(null=True)  # null: the day as a whole
-    slots = models.PositiveIntegerField(default=0)
+    slots = models.PositiveIntegerField(default=0)  # that many readings of the first day
     value = models.FloatField(_("value"), null=True)  # what was measured against the limit
     limit = models.FloatField(_("limit"), null=True)
 

@@ -2,6 +2,7 @@ from celery import shared_task
 
 from apps.readings import actions
 from apps.readings.models import Upload
+from apps.readings.validation import running
 
 
 @shared_task(name="readings.import_pending")
@@ -13,3 +14,9 @@ def import_pending() -> int:
         tried.append(upload.pk)
         imported += actions.import_upload(upload)
     return imported
+
+
+@shared_task(name=running.STEP)
+def validate_pending() -> int:
+    """Validate the days that changed. How many meters were validated."""
+    return running.validate_pending()

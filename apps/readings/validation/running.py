@@ -1,0 +1,207 @@
+"""Which meters wait for validation, and who validates them. Beside the pipeline: no score waits for it."""
+
+import logging
+import time
+
+import numpy as np
+from django.db import connection, transaction
+from django.db.models import F
+
+from apps import claims
+from apps.bell import ring
+from apps.readings import profiles
+from apps.readings.models import MeterState, ValidationShard
+from apps.readings.validation import checking, storing
+from apps.readings.validation.checking import DAYS_AFTER, DAYS_AROUND, Waiting
+from apps.readings.validation.rules import HISTORY_DAYS
+
+log = logging.getLogger(__name__)
+
+STEP = "readings.validate_pending"
+Status = ValidationShard.Status
+CELLS = 2_500_000  # readings that a shard's window may hold: some 200 MB of working memory
+METERS_CUT_AT_ONCE = 20_000
+# A worker looks up after so long, so that imports and scores that were rung meanwhile come first.
+SECONDS_AT_ONCE = 3
+
+
+def validate_pending() -> int:
+    """Validate whatever is pending, or as much as fits in a few seconds and ring for the rest.
+
+    Returns how many meters this worker validated. Any number of workers may be in here at once.
+    """
+    began, validated, tried = time.monotonic(), 0, []
+    while (shard := next_pending(tried)) or cut():
+        if shard:
+            tried.append(shard.pk)
+            validated += attempt(shard)
+            if time.monotonic() - began > SECONDS_AT_ONCE:
+                ring(STEP)
+                break
+    count_days()
+    return validated
+
+
+def next_pending(tried: list[int]) -> ValidationShard | None:
+    waiting = ValidationShard.objects.filter(status=Status.PENDING).exclude(pk__in=tried)
+    return waiting.order_by("attempts", "pk").first()
+
+
+@transaction.atomic
+def cut() -> bool:
+    """Cut what is pending into shards, unless shards still wait. False when nothing is pending."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('readings.validate_pending'))")
+    if ValidationShard.objects.filter(status=Status.PENDING).exists():
+        return False
+    parked = [
+        meter
+        for ids in ValidationShard.objects.filter(status=Status.FAILED).values_list("meter_ids", flat=True)
+        for meter in ids
+    ]
+    states = pending().exclude(meter__in=parked).order_by("interval_minutes", "unvalidated_from", "meter_id")
+    shards = packed(list(states[:METERS_CUT_AT_ONCE]))
+    ValidationShard.objects.bulk_create(ValidationShard(meter_ids=ids) for ids in shards)
+    return bool(shards)
+
+
+def pending():
+    return MeterState.objects.filter(revision__gt=F("validated_revision"))
+
+
+def packed(states: list[MeterState]) -> list[list[int]]:
+    """Meters of one interval, each list so long that the window of its days holds about CELLS readings."""
+    shards: list[list[int]] = []
+    open_for, first, last = None, 0, 0
+    for state in states:
+        since, until = days_of(state)
+        own = (state.interval_minutes, min(first, since), max(last, until))
+        days = own[2] - own[1] + 1 + HISTORY_DAYS + 2 * DAYS_AROUND + DAYS_AFTER
+        cells = days * (profiles.MINUTES_PER_DAY // state.interval_minutes)
+        if open_for == state.interval_minutes and (len(shards[-1]) + 1) * cells <= CELLS:
+            shards[-1].append(state.meter_id)
+            first, last = own[1:]
+        else:
+            shards.append([state.meter_id])
+            open_for, first, last = state.interval_minutes, since, until
+    return shards
+
+
+def days_of(state: MeterState) -> tuple[int, int]:
+    """First and last changed day, in days since 1970; all of the meter's days where nobody said which."""
+    since, until = state.unvalidated_from or state.first_day, state.unvalidated_until or state.last_day
+    return (since - profiles.EPOCH).days, (until - profiles.EPOCH).days
+
+
+def attempt(shard: ValidationShard) -> int:
+    """Validate one waiting shard, unless another worker does. How many meters stand validated.
+
+    An error is written on the shard; the third one parks it, so that the ones behind it go on.
+    """
+    with claims.claim(shard) as claimed:
+        if not claimed:
+            return 0
+        if not claims.note_attempt(shard):
+            park(shard, "The worker was killed while it validated this shard.")
+            return 0
+        try:
+            return validate(shard)
+        except Exception as error:
+            # The type and no message: that may quote readings, and those stay out of the log.
+            log.error("Validating shard %s failed: %s", shard.pk, type(error).__name__)
+            claims.reconnect()
+            park(shard, type(error).__name__)
+    return 0
+
+
+def validate(shard: ValidationShard) -> int:
+    """Read and check outside of the transaction that stores. What changed in between stays pending."""
+    waiting = waiting_of(shard.meter_ids)
+    checked = [checking.check(part) for part in waiting]
+    with transaction.atomic():
+        locked = ValidationShard.objects.select_for_update(no_key=True).filter(pk=shard.pk, status=Status.PENDING)
+        if not locked.exists():
+            return 0
+        validated = sum(storing.store(part) for part in checked)
+        if not checked:
+            locked.delete()
+            return 0
+        locked.update(
+            status=Status.DONE,
+            first_day=storing.date_of(min(int(part.first_changed.min()) for part in waiting)),
+            last_day=storing.date_of(max(int(part.last_changed.max()) for part in waiting)),
+        )
+    return validated
+
+
+def waiting_of(meter_ids: list[int]) -> list[Waiting]:
+    """What is pending of these meters now, by interval: one may have changed since the shard was cut."""
+    by_interval: dict[int, list[MeterState]] = {}
+    for state in pending().filter(meter__in=meter_ids).order_by("meter_id"):
+        by_interval.setdefault(state.interval_minutes, []).append(state)
+    return [waiting(states, interval) for interval, states in by_interval.items()]
+
+
+def waiting(states: list[MeterState], interval_minutes: int) -> Waiting:
+    first, last = (
+        np.array([(getattr(state, name) - profiles.EPOCH).days for state in states], np.int64)
+        for name in ("first_day", "last_day")
+    )
+    changed = np.array([days_of(state) for state in states], np.int64)
+    return Waiting(
+        meters=np.array([state.meter_id for state in states], np.int64),
+        revisions=np.array([state.revision for state in states]),
+        first=first,
+        last=last,
+        first_changed=changed[:, 0],
+        last_changed=changed[:, 1],
+        checked_from=np.maximum(changed[:, 0] - DAYS_AROUND, np.minimum(first, changed[:, 0])),
+        checked_until=np.minimum(changed[:, 1] + DAYS_AFTER, np.maximum(last, changed[:, 1])),
+        interval_minutes=interval_minutes,
+    )
+
+
+def park(shard: ValidationShard, error: str) -> None:
+    """Note what went wrong; out of attempts, the shard waits for a person."""
+    waiting = ValidationShard.objects.filter(pk=shard.pk, status=Status.PENDING)
+    waiting.filter(error="").update(error=error)
+    waiting.filter(attempts__gte=ValidationShard.ATTEMPTS).update(status=Status.FAILED)
+
+
+@transaction.atomic
+def count_days() -> None:
+    """Count the completeness of the days of all shards that are done, once no shard waits any more."""
+    if ValidationShard.objects.filter(status=Status.PENDING).exists():
+        return
+    done = ValidationShard.objects.select_for_update(skip_locked=True, no_key=True).filter(status=Status.DONE)
+    shards = list(done)
+    for first, last in stretches((shard.first_day, shard.last_day) for shard in shards):
+        storing.count_days(first, last)
+    ValidationShard.objects.filter(pk__in=[shard.pk for shard in shards]).delete()
+
+
+def stretches(ranges) -> list[tuple]:
+    """Ranges of days, those that overlap as one."""
+    joined: list[tuple] = []
+    for first, last in sorted(ranges):
+        if joined and first <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(last, joined[-1][1]))
+        else:
+            joined.append((first, last))
+    return joined
+
+
+def validate_again(zone_id: int | None) -> None:
+    """After a rule was set otherwise: all days of the zone's meters wait once more; without a zone, of all meters."""
+    states = MeterState.objects.all()
+    if zone_id is not None:
+        in_zone = checking.limits.meters_in(zone_id)
+        states = states.filter(meter__in=in_zone)
+    states.update(validated_revision=0, unvalidated_from=F("first_day"), unvalidated_until=F("last_day"))
+    ring(STEP)
+
+
+def retry() -> None:
+    """Take parked shards up again."""
+    ValidationShard.objects.filter(status=Status.FAILED).update(status=Status.PENDING, attempts=0, error="")
+    ring(STEP)
