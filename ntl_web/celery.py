@@ -20,12 +20,17 @@ STEPS = [
     "cases.open_pending",  # high and critical scores, up to the visit budget → Case
 ]
 
-# Takes minutes and leads to no next step: it has its own place in the timetable, beside the steps.
+# These lead to no next step and no score waits for them: each has its own place in the timetable, beside the steps.
+VALIDATION = "readings.validate_pending"  # days that changed → ValidationHit, estimates, completeness
 TRAINING = "detection.train_pending"  # a wish for another model → ModelVersion
+
+# Files of reference data that are too large to be answered at once; readings do not wait for them.
+REFERENCE = "grid.reference_pending"  # ReferenceImport → zones, feeders, transformers, meters, consumers
 
 app = Celery("ntl_web")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+app.conf.pipeline_steps = STEPS  # for the bell
 app.conf.beat_schedule = {
     # A message that waited for a whole round is no use: the next one is there already.
     step: {
@@ -33,7 +38,7 @@ app.conf.beat_schedule = {
         "schedule": settings.PIPELINE_EVERY_SECONDS,
         "options": {"expires": 0.9 * settings.PIPELINE_EVERY_SECONDS},
     }
-    for step in [*STEPS, TRAINING]
+    for step in [*STEPS, REFERENCE, TRAINING]
 }
 
 
@@ -42,3 +47,5 @@ def ring_next(sender, result, **kwargs):
     """A step answers how much it did; something is a reason to look at the next step now."""
     if sender.name in STEPS[:-1] and result:
         ring(STEPS[STEPS.index(sender.name) + 1])
+        if sender.name == STEPS[0]:
+            ring(VALIDATION)
