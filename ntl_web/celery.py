@@ -38,7 +38,7 @@ app.conf.beat_schedule = {
         "schedule": settings.PIPELINE_EVERY_SECONDS,
         "options": {"expires": 0.9 * settings.PIPELINE_EVERY_SECONDS},
     }
-    for step in [*STEPS, REFERENCE, TRAINING]
+    for step in [*STEPS, VALIDATION, REFERENCE, TRAINING]
 }
 
 
