@@ -91,6 +91,7 @@ def copy_seconds(upload) -> float:
 
     from apps.grid.models import Meter  # noqa: PLC0415
     from apps.readings import copying, profiles  # noqa: PLC0415
+    from apps.readings.assembly import Days  # noqa: PLC0415
 
     ids = list(Meter.objects.values_list("id", flat=True))
     stored = sorted(profiles.stored_rows(ids, upload.first_day, upload.last_day), key=lambda rows: rows.meter_id)
@@ -102,5 +103,5 @@ def copy_seconds(upload) -> float:
     meters, days, kwh = meters[order], days[order], kwh[order]
     began = time.perf_counter()
     with transaction.atomic():
-        copying.load_profiles(meters, days, kwh, upload.pk)
+        copying.load_profiles(Days(meters, days, kwh), meters, upload.pk)
     return time.perf_counter() - began

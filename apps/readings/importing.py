@@ -1,8 +1,14 @@
-"""One upload from its raw file to load profiles: parse outside of the transaction, write everything in one."""
+"""One upload from its raw file to load profiles: parse outside of the transaction, write everything in one.
+
+Memory stays bounded whatever the size of the file: readings wait on disk for the others of their meter, and so do the
+whole days that they make.
+"""
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 from django.conf import settings
@@ -12,56 +18,86 @@ from django.utils.translation import gettext as _
 
 from apps.grid.actions import register_meters
 from apps.grid.models import Meter
-from apps.readings import copying, importers, meters, partitions
-from apps.readings.assembly import Assembler, Days
+from apps.readings import billing, copying, importers, meters, partitions
+from apps.readings.assembly import Assembler, Columns
 from apps.readings.importers.base import Block, FileFault, Reading, Rejects
 from apps.readings.merge import Merge, date_of
-from apps.readings.models import HeldMeter, Upload
+from apps.readings.models import Channel, HeldMeter, Upload
 from apps.readings.progress import Progress
+from apps.readings.shelf import Shelf
+from apps.readings.spill import Spill
 from apps.readings.statements import Statement
 
-PARSING_SHARE = 0.5  # of the time that an import takes
+READING_SHARE, PARSING_SHARE = 0.4, 0.5  # of the time that an import takes: the file is read; it is understood
 
 
 @dataclass(frozen=True)
 class Parsed:
     reading: Reading
-    parts: list[Days]
+    shelf: Shelf  # of the days
+    periods: billing.Periods
     duplicates: int
 
 
 def run(upload: Upload, progress: Progress) -> bool:
     """Import a claimed upload. Raises FileFault when nothing of it can be taken. False: somebody else was first."""
-    parsed = parse(upload, progress)
-    make_partitions(parsed.parts)
-    with transaction.atomic():
-        upload = Upload.objects.select_for_update(no_key=True).get(pk=upload.pk)
-        if upload.status != Upload.Status.PENDING:
-            return False
-        write(upload, parsed, progress)
+    with Shelf() as shelf:
+        parsed = parse(upload, progress, shelf)
+        make_partitions(shelf.months)
+        with transaction.atomic():
+            upload = Upload.objects.select_for_update(no_key=True).get(pk=upload.pk)
+            if upload.status != Upload.Status.PENDING:
+                return False
+            write(upload, parsed, progress)
     return True
 
 
-def parse(upload: Upload, progress: Progress) -> Parsed:
-    path, statement = upload.path, Statement.of(upload)
-    format_ = importers.recognise(path, statement.format)
+def parse(upload: Upload, progress: Progress, shelf: Shelf) -> Parsed:
+    """What a file says, in whole days on the shelf."""
+    statement = Statement.of(upload)
     reading = Reading(Rejects(settings.REJECTED_LINES_KEPT))
     assembler = Assembler(statement, reading)
-
-    def blocks() -> Iterator[Block]:
-        for block in format_.blocks(path, reading):
-            progress.say(reading.fraction * PARSING_SHARE, _("Reading the file"))
-            yield block
-
-    columns = assembler.sorted(blocks())
-    foreign = meters.foreign(reading.names, upload.by)
-    if foreign.any():
-        reason = _("this meter's consumer is not in your zones")
-        columns = assembler.refuse(columns, foreign[columns.meters], reason)
-    parts = list(assembler.days(columns, meters.known_intervals(reading.names)))
-    if not parts:
+    with ExitStack() as stack:
+        spills: dict[Channel, Spill] = {}
+        for block in importers.recognise(upload.path, statement.format).blocks(upload.path, reading):
+            progress.say(reading.fraction * READING_SHARE, _("Reading the file"))
+            for channel, readings in by_channel(block):
+                if channel not in spills:
+                    spills[channel] = stack.enter_context(Spill())
+                spills[channel].add(readings)
+        foreign = meters.foreign(reading.names, upload.by)
+        known_intervals = meters.known_intervals(reading.names)
+        for channel, spill in spills.items():
+            for days in assembler.days_of_groups(own(spill, assembler, foreign, progress), known_intervals, channel):
+                shelf.add(days)
+    periods = billing.checked([*reading.registers, *assembler.periods], statement, reading, foreign)
+    if not len(shelf) and not len(periods):
         raise FileFault(nothing_valid(reading.rejects))
-    return Parsed(reading, parts, assembler.duplicates)
+    return Parsed(reading, shelf, periods, assembler.duplicates)
+
+
+def by_channel(block: Block) -> Iterator[tuple[Channel, Block]]:
+    if block.channels is None:
+        yield Channel.IMPORT, block
+        return
+    for channel in np.unique(block.channels):
+        rows = block.channels == channel
+        columns = (block.meters, block.minutes, block.values, block.lines)
+        quality = None if block.quality is None else block.quality[rows]
+        yield Channel(channel), Block(*(column[rows] for column in columns), quality=quality)
+
+
+def own(spill: Spill, assembler: Assembler, foreign: np.ndarray, progress: Progress) -> Iterator[Columns]:
+    """The readings of the meters that the uploader looks after, meter by meter."""
+    done = 0
+    for block in spill.groups():
+        progress.say(READING_SHARE + (PARSING_SHARE - READING_SHARE) * done / len(spill), _("Putting days together"))
+        done += len(block.values)
+        columns = Columns.of(block)
+        if foreign.any():
+            reason = _("this meter's consumer is not in your zones")
+            columns = assembler.refuse(columns, foreign[columns.meters], reason)
+        yield columns
 
 
 def nothing_valid(rejects: Rejects) -> str:
@@ -75,8 +111,10 @@ def nothing_valid(rejects: Rejects) -> str:
     ) % {"count": rejects.count, "reason": reason, "line": line, "text": text}
 
 
-def make_partitions(parts: list[Days]) -> None:
-    months = np.unique(np.concatenate([part.days.astype("datetime64[D]").astype("datetime64[M]") for part in parts]))
+def make_partitions(months: set[int]) -> None:
+    if not months:
+        return
+    months = np.array(sorted(months)).astype("datetime64[M]")
     # A stray day of another year must not bring all months between.
     for together in np.split(months, np.flatnonzero(np.diff(months).astype(int) > 1) + 1):
         partitions.ensure(together[0].item(), together[-1].item())
@@ -85,29 +123,27 @@ def make_partitions(parts: list[Days]) -> None:
 def write(upload: Upload, parsed: Parsed, progress: Progress) -> None:
     """Everything that the upload brings, inside the caller's transaction."""
     names = parsed.reading.names
-    readings = np.zeros(len(names), dtype=np.int64)
-    for part in parsed.parts:
-        filled = np.isfinite(part.kwh).sum(axis=1)
-        readings += np.bincount(part.meters, filled, minlength=len(names)).astype(np.int64)
-    used = [name for name, count in zip(names, readings, strict=True) if count]
-    before = set(Meter.objects.filter(serial__in=used).values_list("serial", flat=True))
-    if settings.REGISTER_UNKNOWN_METERS:
-        ids = register_meters(used)
-    else:
-        ids = dict(Meter.objects.filter(serial__in=used).values_list("serial", "id"))
-        hold(
-            upload, {name: int(count) for name, count in zip(names, readings, strict=True) if count and name not in ids}
-        )
+    readings = parsed.shelf.readings(len(names)) + np.bincount(parsed.periods.meters, minlength=len(names))
+    used = [names[position] for position in np.flatnonzero(readings)]
+    known = dict(Meter.objects.filter(serial__in=used).values_list("serial", "id"))
+    ids = register_meters(used) if settings.REGISTER_UNKNOWN_METERS else known
+    hold(upload, {names[at]: int(readings[at]) for at in np.flatnonzero(readings) if names[at] not in ids})
     id_at = np.array([ids.get(name, 0) for name in names], dtype=np.int64)
     merge = Merge(upload.pk, sorted(ids.values()))
-    for done, part in enumerate(parsed.parts):
-        progress.say(PARSING_SHARE + (1 - PARSING_SHARE) * done / len(parsed.parts), _("Writing load profiles"))
-        taken = id_at[part.meters] > 0
-        merge.write(Days(part.meters[taken], part.days[taken], part.kwh[taken]), id_at[part.meters[taken]])
-    upload.meters_registered = len(ids) - len(before)
-    upload.readings = int(readings[id_at > 0].sum())
+    first_day, last_day = date.max, date.min
+    for done, part in enumerate(parsed.shelf):
+        progress.say(PARSING_SHARE + (1 - PARSING_SHARE) * done / len(parsed.shelf), _("Writing load profiles"))
+        part = part[id_at[part.meters] > 0]
+        if len(part):
+            merge.write(part, id_at[part.meters])
+            first_day, last_day = min(first_day, date_of(part.days.min())), max(last_day, date_of(part.days.max()))
+    upload.register_reads = billing.store(upload.pk, parsed.periods, id_at)
+    upload.meters_registered += len(ids) - len(known)
+    upload.readings = int(readings[id_at > 0].sum()) - upload.register_reads
     upload.meters = len(ids)
-    finish(upload, parsed, merge, [part.days[id_at[part.meters] > 0] for part in parsed.parts])
+    if merge.tally.days:
+        upload.first_day, upload.last_day = first_day, last_day
+    finish(upload, parsed, merge)
 
 
 def hold(upload: Upload, waiting: dict[str, int]) -> None:
@@ -117,12 +153,13 @@ def hold(upload: Upload, waiting: dict[str, int]) -> None:
     )
 
 
-def finish(upload: Upload, parsed: Parsed, merge: Merge, days: list[np.ndarray]) -> None:
-    days = np.concatenate(days)
-    upload.days_new, upload.days_changed, upload.days_same = merge.tally.new, merge.tally.changed, merge.tally.same
+def finish(upload: Upload, parsed: Parsed, merge: Merge) -> None:
+    again = upload.imported_at is not None  # held readings were let in: the days of the first time are here already
+    written = upload.days_new + upload.days_changed if again else 0
+    upload.days_new = merge.tally.new + (upload.days_new if again else 0)
+    upload.days_changed = merge.tally.changed + (upload.days_changed if again else 0)
+    upload.days_same = max(merge.tally.same - written, 0)
     upload.duplicates, upload.rejected = parsed.duplicates, parsed.reading.rejects.count
-    if len(days):
-        upload.first_day, upload.last_day = date_of(days.min()), date_of(days.max())
     upload.rejected_lines.all().delete()
     copying.rejected_lines(upload.pk, parsed.reading.rejects.kept)
     upload.status, upload.error, upload.imported_at = Upload.Status.IMPORTED, "", timezone.now()

@@ -5,7 +5,7 @@ of the same meters follow each other, and nobody else writes the rows in between
 in memory and new days go straight into the table; measured, that is quicker than a staging table (docs/decisions).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 import numpy as np
@@ -14,8 +14,9 @@ from django.db import connection
 from apps.readings import copying
 from apps.readings.assembly import DAY, Days
 from apps.readings.models import Channel, MeterState
-from apps.readings.profiles import EPOCH, stored_rows
+from apps.readings.profiles import EPOCH, MeterRows, stored_rows
 
+# A row that this upload wrote itself, or that holds no reading but only estimates, is no state to go back to.
 KEEP_AS_REVISION = """
 WITH replaced AS (
     DELETE FROM readings_loadprofile profile
@@ -27,14 +28,22 @@ WITH replaced AS (
 INSERT INTO readings_loadprofilerevision
     (meter_id, channel, day, kwh, quality, estimated_kwh, upload_id, replaced_by_id)
 SELECT meter_id, channel, day, kwh, quality, estimated_kwh, upload_id, %(upload)s FROM replaced
+WHERE upload_id <> %(upload)s AND 'NaN' <> ANY (kwh) AND %(keep)s
 """
 RAISE_REVISIONS = """
-INSERT INTO readings_meterstate AS state (meter_id, revision, validated_revision, first_day, last_day, interval_minutes)
-SELECT meter_id, 1, 0, %(epoch)s::date + first_day, %(epoch)s::date + last_day, %(interval)s
-FROM unnest(%(meters)s::bigint[], %(first_days)s::int[], %(last_days)s::int[]) AS seen (meter_id, first_day, last_day)
+INSERT INTO readings_meterstate AS state (
+    meter_id, revision, validated_revision, unvalidated_from, unvalidated_until, first_day, last_day, interval_minutes
+)
+SELECT meter_id, 1, 0, first_day, last_day, first_day, last_day, %(interval)s
+FROM (
+    SELECT meter_id, %(epoch)s::date + first AS first_day, %(epoch)s::date + last AS last_day
+    FROM unnest(%(meters)s::bigint[], %(first_days)s::int[], %(last_days)s::int[]) AS seen (meter_id, first, last)
+) AS seen
 ORDER BY meter_id
 ON CONFLICT (meter_id) DO UPDATE SET
     revision = state.revision + 1,
+    unvalidated_from = least(state.unvalidated_from, excluded.unvalidated_from),
+    unvalidated_until = greatest(state.unvalidated_until, excluded.unvalidated_until),
     first_day = least(state.first_day, excluded.first_day),
     last_day = greatest(state.last_day, excluded.last_day),
     interval_minutes = greatest(state.interval_minutes, excluded.interval_minutes)
@@ -50,6 +59,10 @@ class Tally:
     same: int = 0
     meters: set[int] = field(default_factory=set)  # whose readings changed
 
+    @property
+    def days(self) -> int:
+        return self.new + self.changed + self.same
+
 
 @dataclass(frozen=True)
 class Stored:
@@ -58,12 +71,13 @@ class Stored:
     keys: np.ndarray
     uploads: np.ndarray
     kwh: np.ndarray
+    quality: np.ndarray | None  # None: all measured
 
 
 class Merge:
-    def __init__(self, upload_id: int, meter_ids: list[int]):
+    def __init__(self, upload_id: int, meter_ids: list[int], keep_replaced: bool = True):
         """Locks the states of these meters until the transaction ends."""
-        self.upload_id = upload_id
+        self.upload_id, self.keep_replaced = upload_id, keep_replaced
         self.tally = Tally()
         states = MeterState.objects.select_for_update().filter(meter__in=meter_ids).order_by("meter_id")
         self.known = np.array(states.values_list("meter_id", flat=True), dtype=np.int64)
@@ -72,50 +86,68 @@ class Merge:
         """`meters` (R,) are the ids of the part's rows."""
         if not len(meters):
             return
-        keys = keys_of(meters, part.days)
-        kwh, fresh, changed = part.kwh.copy(), np.ones(len(keys), dtype=bool), np.zeros(len(keys), dtype=bool)
-        for stored in self.stored(meters, part.days):
+        keys, fresh = keys_of(meters, part.days), np.ones(len(part), dtype=bool)
+        changed, uploads = np.zeros(len(part), dtype=bool), self.upload_id
+        found = self.stored(meters, part)
+        if found:
+            uploads = np.full(len(part), uploads)
+            part = with_own_arrays(part, any(stored.quality is not None for stored in found))
+        for stored in found:
             _shared, here, there = np.intersect1d(keys, stored.keys, assume_unique=True, return_indices=True)
-            fresh[here] = False
-            kwh[here], changed[here] = self.merged(kwh[here], stored, there)
+            said = ~np.isnan(stored.kwh[there]).all(axis=1)  # a day of estimates alone was never sent
+            fresh[here] = ~said
+            changed[here] = self.merge(part, here, stored, there)
+            # What took part of a day from a later upload stays as late as that one.
+            uploads[here] = np.maximum(self.upload_id, stored.uploads[there])
         if changed.any():
-            self.keep_as_revision(meters[changed], part.days[changed])
+            self.keep_as_revision(meters[changed], part.days[changed], part.channel)
         rows = fresh | changed
         self.tally.new += int(fresh.sum())
-        self.tally.changed += int(changed.sum())
+        self.tally.changed += int((changed & ~fresh).sum())
         self.tally.same += int((~rows).sum())
         if rows.any():
-            copying.load_profiles(meters[rows], part.days[rows], kwh[rows], self.upload_id)
-            self.raise_revisions(meters[rows], part.days[rows], DAY // kwh.shape[1])
+            part = part[rows]
+            copying.load_profiles(part, meters[rows], uploads if np.isscalar(uploads) else uploads[rows])
+            self.raise_revisions(meters[rows], part.days, DAY // part.kwh.shape[1])
 
-    def stored(self, meters: np.ndarray, days: np.ndarray) -> list[Stored]:
+    def stored(self, meters: np.ndarray, part: Days) -> list[Stored]:
         known = np.intersect1d(meters, self.known)
         if not len(known):
             return []
-        first, last = (date_of(day) for day in (days.min(), days.max()))
-        by_slots: dict[int, list] = {}
-        for rows in stored_rows(known.tolist(), first, last):
+        first, last = (date_of(day) for day in (part.days.min(), part.days.max()))
+        by_slots: dict[int, list[MeterRows]] = {}
+        for rows in stored_rows(known.tolist(), first, last, part.channel):
             by_slots.setdefault(rows.kwh.shape[1], []).append(rows)
         return [
             Stored(
                 np.concatenate([keys_of(np.full(len(rows.days), rows.meter_id), rows.days) for rows in found]),
                 np.concatenate([rows.uploads for rows in found]),
                 np.concatenate([rows.kwh for rows in found]),
+                joined_quality(found),
             )
             for found in by_slots.values()
         ]
 
-    def merged(self, sent: np.ndarray, stored: Stored, there: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Rows as they should be, and which of them differ from what is stored. The later upload has the last word."""
+    def merge(self, part: Days, here: np.ndarray, stored: Stored, there: np.ndarray) -> np.ndarray:
+        """Bring the rows `here` of the part to what they should be, and return which of them differ from what is
+        stored. The later upload has the last word, slot by slot, with its flag."""
         old, later = stored.kwh[there], (stored.uploads[there] > self.upload_id)[:, None]
-        if old.shape != sent.shape:
+        if old.shape[1] != part.kwh.shape[1]:
             # Days of another interval cannot be mixed slot by slot: the later upload's day stands as a whole.
-            return sent, ~later[:, 0]
-        first, second = np.where(later, sent, old), np.where(later, old, sent)
-        kwh = np.where(np.isnan(second), first, second)
-        return kwh, ~((kwh == old) | (np.isnan(kwh) & np.isnan(old))).all(axis=1)
+            return ~later[:, 0] | np.isnan(old).all(axis=1)
+        sent = part.kwh[here]
+        # Where the later one said nothing, the other one's reading stays.
+        from_stored = np.where(later, ~np.isnan(old), np.isnan(sent))
+        part.kwh[here] = kwh = np.where(from_stored, old, sent)
+        differs = ~((kwh == old) | (np.isnan(kwh) & np.isnan(old)))
+        if part.quality is not None:
+            flags = np.zeros(old.shape, np.int8) if stored.quality is None else stored.quality[there]
+            part.quality[here] = quality = np.where(from_stored, flags, part.quality[here])
+            differs |= quality != flags
+        return differs.any(axis=1)
 
-    def keep_as_revision(self, meters: np.ndarray, days: np.ndarray) -> None:
+    def keep_as_revision(self, meters: np.ndarray, days: np.ndarray, channel: Channel = Channel.IMPORT) -> None:
+        """Take these days out of the table."""
         months = days.astype("datetime64[D]").astype("datetime64[M]")
         # Month by month, so that the server looks into one partition only.
         for month in np.unique(months):
@@ -126,21 +158,43 @@ class Merge:
                 days=days[chosen].tolist(),
                 first_day=month.astype("datetime64[D]").item(),
                 last_day=((month + 1).astype("datetime64[D]") - 1).item(),
-                channel=int(Channel.IMPORT),
+                channel=int(channel),
                 upload=self.upload_id,
+                keep=self.keep_replaced,
             )
 
     def raise_revisions(self, meters: np.ndarray, days: np.ndarray, interval: int) -> None:
-        order = np.argsort(meters, kind="stable")
-        ids, starts = np.unique(meters[order], return_index=True)
-        _execute(
-            RAISE_REVISIONS,
-            meters=ids.tolist(),
-            first_days=np.minimum.reduceat(days[order], starts).tolist(),
-            last_days=np.maximum.reduceat(days[order], starts).tolist(),
-            interval=interval,
-        )
-        self.tally.meters.update(ids.tolist())
+        raise_revisions(meters, days, interval)
+        self.tally.meters.update(np.unique(meters).tolist())
+
+
+def raise_revisions(meters: np.ndarray, days: np.ndarray, interval: int) -> None:
+    """Say that days of these meters changed: (R,) ids and days since 1970."""
+    order = np.argsort(meters, kind="stable")
+    ids, starts = np.unique(meters[order], return_index=True)
+    _execute(
+        RAISE_REVISIONS,
+        meters=ids.tolist(),
+        first_days=np.minimum.reduceat(days[order], starts).tolist(),
+        last_days=np.maximum.reduceat(days[order], starts).tolist(),
+        interval=interval,
+    )
+
+
+def with_own_arrays(part: Days, with_quality: bool) -> Days:
+    """A copy to merge into, with flags where one of both sides has some."""
+    quality = None if part.quality is None else part.quality.copy()
+    if quality is None and with_quality:
+        quality = np.zeros(part.kwh.shape, dtype=np.int8)
+    return replace(part, kwh=part.kwh.copy(), quality=quality)
+
+
+def joined_quality(found: list[MeterRows]) -> np.ndarray | None:
+    if all(rows.quality is None for rows in found):
+        return None
+    return np.concatenate(
+        [np.zeros(rows.kwh.shape, np.int8) if rows.quality is None else rows.quality for rows in found]
+    )
 
 
 def _execute(statement: str, **params: object) -> None:

@@ -11,18 +11,20 @@ import psycopg
 from django.db import connection
 
 from apps.readings.models import Channel
+from apps.readings.quality import is_made_up
 
 MINUTES_PER_DAY = 1440
 ARRAY_HEADER_BYTES = 20  # dimensions, has-null flag, element type, length and lower bound, 4 bytes each
 
 # One row for each meter instead of one for each day: array_send writes an array as the wire carries it, and rows of one
-# number of slots have one length, so that a meter's days decode as a single array.
+# number of slots have one length, so that a meter's days decode as a single array. Days without flags apart, for they
+# have no second array.
 STORED_ROWS = """
 SELECT meter_id, cardinality(kwh) AS slots, string_agg(int4send(day - %(epoch)s), ''),
-       string_agg(int8send(upload_id), ''), string_agg(array_send(kwh), '')
+       string_agg(int8send(upload_id), ''), string_agg(array_send(kwh), ''), string_agg(array_send(quality), '')
 FROM readings_loadprofile
 WHERE meter_id = ANY(%(meter_ids)s) AND channel = %(channel)s AND day BETWEEN %(first_day)s AND %(last_day)s
-GROUP BY meter_id, slots
+GROUP BY meter_id, slots, quality IS NULL
 """
 EPOCH = date(1970, 1, 1)
 
@@ -45,16 +47,22 @@ class MeterRows:
     days: np.ndarray  # (R,) int32, days since 1970-01-01
     uploads: np.ndarray  # (R,) int64, which upload brought or last changed each
     kwh: np.ndarray  # (R, S) float32
+    quality: np.ndarray | None  # (R, S) int8, readings.quality; None: all measured
 
 
 def read_window(
-    meter_ids: list[int], first_day: date, last_day: date, channel: Channel = Channel.IMPORT, slots: int | None = None
+    meter_ids: list[int],
+    first_day: date,
+    last_day: date,
+    channel: Channel = Channel.IMPORT,
+    slots: int | None = None,
+    measured_only: bool = False,
 ) -> Window:
     """All readings of the meters from first_day to last_day, both included, in one query.
 
     Meters with different intervals are brought to the coarsest that all of them fit in, by summing; a sum with a
-    missing part is missing. `slots` asks for that many slots a day instead (a divisor of every meter's own). A meter
-    may be asked for twice.
+    missing part is missing. `slots` asks for that many slots a day instead (a divisor of every meter's own). With
+    `measured_only` a value that the sender estimated or edited is missing too. A meter may be asked for twice.
     """
     rows = list(stored_rows(meter_ids, first_day, last_day, channel))
     slots = slots or reduce(gcd, (part.kwh.shape[1] for part in rows), 0) or 24
@@ -63,7 +71,10 @@ def read_window(
     offset = (first_day - EPOCH).days
     kwh = np.full((len(position), days, slots), np.nan, dtype=np.float32)
     for part in rows:
-        kwh[position[part.meter_id], part.days - offset] = coarsen(part.kwh, slots)
+        found = part.kwh
+        if measured_only and part.quality is not None:
+            found = np.where(is_made_up(part.quality), np.float32(np.nan), found)
+        kwh[position[part.meter_id], part.days - offset] = coarsen(found, slots)
     if len(position) < len(meter_ids):
         kwh = kwh[[position[meter_id] for meter_id in meter_ids]]
     return Window(np.array(meter_ids, dtype=np.int64), first_day, MINUTES_PER_DAY // slots, kwh)
@@ -82,14 +93,21 @@ def stored_rows(
     connection.ensure_connection()
     # Binary results: a bytea would otherwise travel as twice as many hexadecimal digits.
     with psycopg.Cursor(connection.connection) as cursor:
-        for meter_id, slots, days, uploads, arrays in cursor.execute(STORED_ROWS, params, binary=True):
-            record = np.dtype(
-                [("header", f"V{ARRAY_HEADER_BYTES}"), ("slot", [("size", ">i4"), ("kwh", ">f4")], slots)]
-            )
-            kwh = np.frombuffer(arrays, record)["slot"]["kwh"].astype(np.float32)
+        for meter_id, slots, days, uploads, kwh, quality in cursor.execute(STORED_ROWS, params, binary=True):
             yield MeterRows(
-                meter_id, np.frombuffer(days, ">i4").astype(np.int32), np.frombuffer(uploads, ">i8").astype(int), kwh
+                meter_id,
+                np.frombuffer(days, ">i4").astype(np.int32),
+                np.frombuffer(uploads, ">i8").astype(int),
+                decoded(kwh, slots, ">f4").astype(np.float32),
+                None if quality is None else decoded(quality, slots, ">i2").astype(np.int8),
             )
+
+
+def decoded(arrays: bytes, slots: int, kind: str) -> np.ndarray:
+    """(R, S) from R arrays as the wire carries them."""
+    element = [("size", ">i4"), ("value", kind)]
+    record = np.dtype([("header", f"V{ARRAY_HEADER_BYTES}"), ("slot", element, slots)])
+    return np.frombuffer(arrays, record)["slot"]["value"]
 
 
 def coarsen(kwh: np.ndarray, slots: int) -> np.ndarray:

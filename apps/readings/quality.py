@@ -15,3 +15,9 @@ class Quality(models.IntegerChoices):
 def is_made_up(quality: np.ndarray) -> np.ndarray:
     """Slots whose value no meter said. A suspect one was said, and what makes it suspect may be the very theft."""
     return (quality == Quality.ESTIMATED_BY_SENDER) | (quality == Quality.EDITED)
+
+
+def worse(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """The flag of what is made of two readings: one that no meter said spoils the other."""
+    keep = is_made_up(one) | ((other == Quality.MEASURED) & ~is_made_up(other))
+    return np.where(keep, one, other)

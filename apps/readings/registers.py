@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from django.utils.translation import gettext as _
 
+from apps.readings.quality import worse
+
 if TYPE_CHECKING:
     from apps.readings.assembly import Columns
 
@@ -31,7 +33,14 @@ def energy_between_reads(columns: "Columns", interval: int, refuse: Refuse) -> "
     # A civil day may have 23 or 25 hours.
     near = np.abs(apart - interval) <= 60 if interval == 1440 else apart == interval
     kept = np.flatnonzero(near & ~fallen)
-    return replace(columns[kept], values=energy[kept], utc=columns.utc[kept - 1], local=columns.local[kept - 1])
+    quality = None if columns.quality is None else worse(columns.quality[kept - 1], columns.quality[kept])
+    return replace(
+        columns[kept],
+        values=energy[kept],
+        utc=columns.utc[kept - 1],
+        local=columns.local[kept - 1],
+        quality=quality,
+    )
 
 
 def slips(columns: "Columns") -> np.ndarray:

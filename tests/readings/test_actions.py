@@ -114,7 +114,7 @@ def test_a_faulty_file_does_not_hold_up_the_ones_behind_it(monkeypatch):
     real = importing.parse
     broken, _new = receive(confirm=True)
     receive(long_csv(*hours("M-2")).encode(), confirm=True)
-    monkeypatch.setattr(importing, "parse", lambda upload, p: 1 / 0 if upload == broken else real(upload, p))
+    monkeypatch.setattr(importing, "parse", lambda upload, *rest: 1 / 0 if upload == broken else real(upload, *rest))
     assert tasks.import_pending() == 1
     assert tasks.import_pending() == 0
     assert tasks.import_pending() == 0

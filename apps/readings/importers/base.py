@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+from django.utils.translation import gettext as _
 
 TEXT_LENGTH = 200  # of what is kept of a rejected line
 NAME_LENGTH = 64  # of a meter's serial number
+FILE_MOST_METERS = 500_000  # their names are held in memory
 
 
 class FileFault(Exception):
@@ -93,6 +95,14 @@ class Reading:
             return -1
         position = self._positions.setdefault(name, len(self.names))
         if position == len(self.names):
+            if position == FILE_MOST_METERS:
+                raise FileFault(
+                    _(
+                        "The file names more than %(limit)s meters. Check which column names the meter, or send the"
+                        " file in parts."
+                    )
+                    % {"limit": f"{FILE_MOST_METERS:,}"}
+                )
             self.names.append(name)
         return position
 

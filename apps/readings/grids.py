@@ -1,0 +1,56 @@
+"""Readings of meters that mostly read at the same moments, as one matrix: nothing is sorted, and clocks and days are
+worked out once for all meters instead of for each reading."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from apps.readings.assembly import Columns
+
+LONGEST_SPAN_MINUTES = 12_000_000  # over twenty years
+MOST_CELLS_A_READING = 2
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where each reading has its place: M meters, T stamps."""
+
+    first_meter: int
+    meters: int
+    minutes: np.ndarray  # (T,) int32 as the file has them, rising
+    cells: np.ndarray  # (N,) int64, of each reading
+
+    def filled(self, columns: "Columns", kwh: np.ndarray) -> tuple[np.ndarray, np.ndarray | None] | None:
+        """(M, T) kWh with NaN where nothing was sent, and quality; None where a meter gave two values for one stamp."""
+        matrix = np.full((self.meters, len(self.minutes)), np.nan, dtype=np.float32)
+        matrix.ravel()[self.cells] = kwh
+        if np.isfinite(matrix).sum() < len(columns):
+            return None
+        if columns.quality is None or not columns.quality.any():
+            return matrix, None
+        flags = np.zeros(matrix.shape, dtype=np.int8)
+        flags.ravel()[self.cells] = columns.quality
+        return matrix, flags
+
+
+def grid_of(columns: "Columns") -> Grid | None:
+    """None where the readings would fill too little of a matrix."""
+    if len(columns) < 2:
+        return None
+    first_meter, first = int(columns.meters.min()), int(columns.local.min())
+    meters, span = int(columns.meters.max()) - first_meter + 1, int(columns.local.max()) - first + 1
+    if span > LONGEST_SPAN_MINUTES:
+        return None
+    since = columns.local - np.int32(first)
+    seen = np.zeros(span, dtype=bool)
+    seen[since] = True
+    stamps = np.flatnonzero(seen)
+    if meters * len(stamps) > MOST_CELLS_A_READING * len(columns):
+        return None
+    column = np.empty(span, dtype=np.int64)
+    column[stamps] = np.arange(len(stamps))
+    cells = (columns.meters - np.int32(first_meter)) * np.int64(len(stamps))
+    cells += column[since]
+    return Grid(first_meter, meters, (stamps + first).astype(np.int32), cells)
