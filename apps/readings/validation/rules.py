@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from django.utils.translation import gettext_lazy as _
 
-HISTORY_DAYS = 35  # that rules look back at most
+HISTORY_DAYS = 42  # that rules look back at most
 MOST_OF_A_DAY = 0.9  # share of its readings that a day needs before its total is compared
 WEEKS_BACK = (7, 14, 21, 28)
 USUAL_DAYS = 28
 BLOCK_DAYS = 7
 MOST_LAG_HOURS = 3
+SHIFT_RUN_DAYS = 7  # that a time shift may have to last, see its limit
 FEWEST_STUCK = 8
 
 Limits = dict[str, np.ndarray]  # name of a limit → (M,) float
@@ -167,28 +168,32 @@ def low_usage(curves: Curves, limits: Limits) -> Found:
 
 def time_shift(curves: Curves, limits: Limits) -> Found:
     """Mean day of the week that ends with a day, by the hours of the clock on the wall, fits the mean day of the 28
-    days before that better when moved by up to three hours: best lag not 0, its correlation >= `correlation`, and
-    `gain` more than unmoved. [CA] time check, from readings alone. The value is the lag: positive means later."""
+    days before that better when moved by one to three hours: their correlation when moved >= `correlation`, what it
+    lacks to 1 <= `misfit` times what it lacks unmoved, and so for `days` days in a row. [CA] time check, from readings
+    alone. The value is by how many hours; positive means later."""
     if curves.slots < 24 or not curves.checked.any():
         return nothing(curves)
     hourly = curves.kwh.reshape(*curves.kwh.shape[:2], 24, -1).sum(3)
     for ahead in np.unique(curves.hours_ahead[curves.hours_ahead != 0]):
         days = curves.hours_ahead == ahead
         hourly[:, days] = np.roll(hourly[:, days], int(ahead), axis=2)
-    first = int(curves.checked.any(0).argmax())
+    first = max(int(curves.checked.any(0).argmax()) - SHIFT_RUN_DAYS, 0)
     days = np.arange(first, curves.kwh.shape[1])
     sums, counts = (cumulated(values) for values in (np.nan_to_num(hourly), np.isfinite(hourly)))
     week = mean_day(sums, counts, days + 1 - BLOCK_DAYS, days + 1, fewest=5)
     past = mean_day(sums, counts, days + 1 - BLOCK_DAYS - USUAL_DAYS, days + 1 - BLOCK_DAYS, fewest=14)
     lags = np.arange(-MOST_LAG_HOURS, MOST_LAG_HOURS + 1)
     fits = np.stack([(week * np.roll(past, lag, axis=2)).sum(2) for lag in lags])
-    best = fits.argmax(0)
     fit, unmoved = fits.max(0), fits[MOST_LAG_HOURS]
+    best = lags[fits.argmax(0)]
     with np.errstate(invalid="ignore"):
-        moved = (fit >= limits["correlation"][:, None]) & (fit - unmoved >= limits["gain"][:, None])
-    hit, value = np.zeros(curves.checked.shape, bool), np.zeros(curves.checked.shape, np.float32)
-    hit[:, first:], value[:, first:] = moved & (lags[best] != 0), lags[best]
-    return Found(hit, value)
+        moved = (fit >= limits["correlation"][:, None]) & (1 - fit <= limits["misfit"][:, None] * (1 - unmoved))
+    found = nothing(curves)
+    for lag in lags[lags != 0]:
+        run = run_lengths(moved & (best == lag)) >= limits["days"][:, None]
+        found.hit[:, first:] |= run
+        found.value[:, first:][run] = lag
+    return found
 
 
 def duplicate(curves: Curves, limits: Limits) -> Found:
@@ -274,8 +279,9 @@ RULES = [
         _("time shift"),
         _("The days look like those before, hours earlier or later: a clock that is set wrong."),
         (
-            Limit("correlation", _("correlation when moved"), 0.9, most=1),
-            Limit("gain", _("more than unmoved"), 0.15, most=2),
+            Limit("correlation", _("correlation when moved"), 0.8, most=1),
+            Limit("misfit", _("share of the misfit that is left when moved"), 0.4, most=1),
+            Limit("days", _("days in a row"), 4, least=1, most=7),
         ),
         time_shift,
         unit=_("h"),
