@@ -67,9 +67,8 @@ def events_of(city: City) -> tuple[evidence_of.Events, evidence_of.Around]:
     )
     transformer = np.array([consumer.transformer for consumer in city.consumers])
     feeder = np.array([one.feeder for one in city.transformers])[transformer]
-    zone = np.array([consumer.zone for consumer in city.consumers])
-    groups = np.stack([transformer, feeder, zone])
-    sizes = np.stack([np.bincount(group)[group] for group in groups])
+    groups = np.stack([transformer, feeder, np.full(len(transformer), evidence_of.NOBODY)])  # as for known transformers
+    sizes = np.stack([np.bincount(group - evidence_of.NOBODY)[group - evidence_of.NOBODY] for group in groups])
     return events, evidence_of.Around(
         meter, events.kind, events.minutes, groups[:, meter], groups[:, meter], sizes[:, meter]
     )

@@ -74,7 +74,7 @@ class Level:
     share: float
 
 
-LEVELS = (Level("transformer", 4, 0.3), Level("feeder", 8, 0.2), Level("zone", 20, 0.1))
+LEVELS = (Level("transformer", 4, 0.3), Level("feeder", 8, 0.15), Level("zone", 20, 0.1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,14 +96,14 @@ class Events:
 
 @dataclass(frozen=True, eq=False)
 class Around:
-    """Who else reported: N events of all meters in the same zones, the weighed ones among them."""
+    """Who else reported: N events of all meters in the same groups, the weighed ones among them."""
 
     meter: np.ndarray
     """(N,) int: any number that tells meters apart."""
     kind: np.ndarray
     minutes: np.ndarray
     groups: np.ndarray
-    """(len(LEVELS), N) int: transformer, feeder and zone of the meter, NOBODY where it is not known."""
+    """(len(LEVELS), N) int: transformer, feeder and zone of the meter, NOBODY where it is in none that matters."""
     event_groups: np.ndarray
     """(len(LEVELS), E) the same of the weighed events."""
     sizes: np.ndarray
@@ -349,6 +349,6 @@ def lifted(score: np.ndarray, strength: np.ndarray, with_change: np.ndarray, hig
     without any), half of the doubt about it goes: score' = 1 - (1 - score)(1 - (1 + with_change) / 2). Either way at
     most MOST_LIFT is added.
     """
-    alone = np.minimum(1 - (1 - score) * (1 - strength), high - 0.01)
+    alone = np.where(strength > 0, np.minimum(1 - (1 - score) * (1 - strength), high - 0.01), 0)
     together = np.where(with_change > 0, 1 - (1 - score) * (1 - (1 + with_change) / 2), 0)
     return np.maximum(score, np.minimum(np.maximum(alone, together), score + MOST_LIFT))

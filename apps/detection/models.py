@@ -191,6 +191,8 @@ class RiskScore(models.Model):
     after_kwh = models.FloatField(_("kWh a day since the onset"), null=True)
     reference_days = models.PositiveIntegerField(_("days of reference"), default=0)
     notes = models.JSONField(default=list)  # codes of what the score could not rest on, worded by words.py
+    # [{id, weight, why, ...}]: events of the meter and what they were worth, newest first, worded by words.py
+    events = models.JSONField(default=list)
     zero_days = models.PositiveIntegerField(_("days without any use, up to the last one"), default=0)
     data_from = models.DateField(_("data from"), null=True)
     data_until = models.DateField(_("data until"), null=True)

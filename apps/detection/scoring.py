@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from apps import claims
 from apps.bell import ring
-from apps.detection import balances, models_on_disk, pending, windows
+from apps.detection import balances, events, models_on_disk, pending, windows
 from apps.detection.models import EnergyBalance, ModelVersion, RiskLevel, RiskScore, ScoringRun, ScoringShard, Standing
 from ml.findings import Finding
 
@@ -103,8 +103,9 @@ def score(run: ScoringRun, consumer_ids: list[int]) -> None:
     drawn: list[EnergyBalance] = []
     for found in windows.read(consumer_ids):
         findings, zeros = ensemble.explain(found.window), zero_days(found.window.kwh)
-        for consumer_id, finding, days in zip(found.consumer_ids, findings, zeros, strict=True):
-            scores[consumer_id] = risk_score(run, consumer_id, finding, zero_days=int(days))
+        told = events.told(found, findings, ensemble.config)
+        for consumer_id, one, days in zip(found.consumer_ids, told, zeros, strict=True):
+            scores[consumer_id] = risk_score(run, consumer_id, one.finding, zero_days=int(days), events=one.events)
         drawn += balances.drawn(run, found, findings)
     EnergyBalance.objects.bulk_create(drawn)
     stored = RiskScore.objects.bulk_create(scores.values())
@@ -128,7 +129,9 @@ def zero_days(kwh: np.ndarray) -> np.ndarray:
     return (silent & (np.arange(kwh.shape[1]) > last_use[:, None])).sum(1)
 
 
-def risk_score(run: ScoringRun, consumer_id: int, finding: Finding, zero_days: int = 0) -> RiskScore:
+def risk_score(
+    run: ScoringRun, consumer_id: int, finding: Finding, zero_days: int = 0, events: list[dict] | None = None
+) -> RiskScore:
     return RiskScore(
         run=run,
         consumer_id=consumer_id,
@@ -152,6 +155,7 @@ def risk_score(run: ScoringRun, consumer_id: int, finding: Finding, zero_days: i
         reference_days=finding.reference_days,
         notes=finding.notes,
         zero_days=zero_days,
+        events=events or [],
         data_from=finding.data_from,
         data_until=finding.data_until,
     )

@@ -3,7 +3,7 @@
 `ml` keeps the names; the wording is ours. A name that is new is shown as it is, without its underscores.
 """
 
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from ml.synthetic.words import FAMILY_WORDS, WORDS
@@ -35,6 +35,10 @@ PARTS = {
         _("Energy balance: what the transformer delivers beyond what its meters report follows this meter"),
     ),
     "outcomes": (_("like what crews found before"), _("Gradient boosting, trained on the outcomes of inspections")),
+    "events": (
+        _("the meter reported it"),
+        _("Events of the meter, such as an opened cover, which nobody's visit and no neighbour explains"),
+    ),
 }
 
 FAMILIES = FAMILY_WORDS
@@ -58,7 +62,25 @@ NOTES = {
         "No sum meter, or not all of its meters, at the transformer: no energy balance speaks for or against."
     ),
     "balance_refused": _("The transformer's energy balance is too unreliable to use here."),
+    "chance_without_events": _("The chance of a find rests on the curve alone: what the meter reported is not in it."),
     "zero_queue": _("Registers nothing: whether a contract runs decides, and not the curve."),
+}
+
+# Why an event counts as it does: the names of ml/events.py, and `with_change`.
+WHY_EVENTS = {
+    "weightless": _("context, counts for nothing"),
+    "together": _("%(reported)s of %(size)s meters %(where)s reported it %(when)s: a common cause, no tamper"),
+    "visited": _("our people were there: counts for nothing"),
+    "settled": _("before an inspection: answered by it"),
+    "after_outage": _("the power had been away: counts for nothing"),
+    "routine": _("opened and closed within the hour, as fitters do: counts little"),
+    "counts": _("counts, and fades with time"),
+    "with_change": _("counts in full: the curve changed at the same time"),
+}
+WHERE = {
+    "transformer": _("behind transformer %(group)s"),
+    "feeder": _("on feeder %(group)s"),
+    "zone": _("in zone %(group)s"),
 }
 
 # Why a balance is not to be trusted: the reasons of the gate in ml/balance.
@@ -82,6 +104,22 @@ def word(table: dict, name: str) -> str:
     found = found[0] if isinstance(found, tuple) else found
     # What ml marks for translation is still English; what is lazy already knows its language.
     return gettext(found) if isinstance(found, str) else str(found)
+
+
+def event_note(kept: dict) -> str:
+    """Why an event counts as it does, as a score keeps it."""
+    params = {name: kept.get(name, "") for name in ("reported", "size")}
+    if kept["why"] == "together":
+        minutes = kept["minutes"]
+        params["where"] = word(WHERE, kept["level"]) % {"group": kept["group"]}
+        params["when"] = (
+            gettext("within %(hours)d hours") % {"hours": -(-minutes // 60)}
+            if minutes > 90
+            else ngettext("within %(minutes)d minute", "within %(minutes)d minutes", minutes) % {"minutes": minutes}
+            if minutes
+            else gettext("in the same minute")
+        )
+    return word(WHY_EVENTS, kept["why"]) % params
 
 
 def notes(codes: list[str], reference_days: int) -> list[str]:

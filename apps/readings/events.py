@@ -59,6 +59,13 @@ added AS (
     RETURNING meter_id
 )
 SELECT DISTINCT meter_id FROM added"""  # noqa: S608 made of our own text alone
+# No reading changed: what was validated stays so.
+RAISE_REVISIONS = """
+UPDATE readings_meterstate
+SET revision = revision + 1,
+    validated_revision = CASE WHEN validated_revision = revision THEN revision + 1 ELSE validated_revision END
+WHERE meter_id = ANY(%s)
+"""
 # Others that reported the same within the hour: together they may be a crowd, and a storm is no tamper.
 NEIGHBOURS = """
 WITH fresh AS (
@@ -219,10 +226,7 @@ def raise_revisions(meter_ids: list[int]) -> None:
     """What was scored without these events is pending now. Locked in meter order, as imports do."""
     states = MeterState.objects.select_for_update().filter(meter__in=meter_ids).order_by("meter_id")
     with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE readings_meterstate SET revision = revision + 1 WHERE meter_id = ANY(%s)",
-            [list(states.values_list("meter_id", flat=True))],
-        )
+        cursor.execute(RAISE_REVISIONS, [list(states.values_list("meter_id", flat=True))])
 
 
 def tell_neighbours(upload_id: int, meter_ids: list[int]) -> None:

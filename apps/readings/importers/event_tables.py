@@ -13,8 +13,8 @@ from apps.readings.importers.tables import Batch, Table
 
 CODE = {
     "event", "event_code", "eventcode", "code", "event_id", "eventid", "event_type", "eventtype", "event_number",
-    "alarm", "alarm_code", "alarm_type", "enddeviceeventtype", "enddeviceeventtypeid", "ereignis", "ereigniscode", "evenement",
-    "événement", "evento", "codigo_evento", "código_evento",
+    "alarm", "alarm_code", "alarm_type", "enddeviceeventtype", "enddeviceeventtypeid", "ereignis", "ereigniscode",
+    "evenement", "événement", "evento", "codigo_evento", "código_evento",
 }  # fmt: skip
 TEXT = {
     "event_name", "event_text", "event_description", "alarm_text", "description", "reason", "message", "ereignistext",
