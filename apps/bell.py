@@ -1,6 +1,7 @@
 """The bell: tells a worker that there is something to do. Nothing depends on it; the timetable finds the same work."""
 
 import logging
+import time
 
 from celery import current_app
 from django.db import transaction
@@ -16,6 +17,8 @@ IN_A_HURRY = {
     "socket_connect_timeout": 0.4,
     "socket_timeout": 0.4,
 }
+MOMENT_SECONDS = 0.3
+_called_until: dict[str, float] = {}  # step → when the call that is on its way arrives; of this process
 
 
 def ring(step: str) -> None:
@@ -23,9 +26,28 @@ def ring(step: str) -> None:
     transaction.on_commit(lambda: _ring(step))
 
 
-def _ring(step: str) -> None:
+def ring_after(step: str) -> None:
+    """Call the step that follows this one, whose work was done elsewhere, such as in a web process.
+
+    For what may happen a thousand times a second: calls within a moment become one, at the end of that moment.
+    """
+    steps = current_app.conf.pipeline_steps
+    following = steps[steps.index(step) + 1]
+    transaction.on_commit(lambda: _ring_once(following))
+
+
+def _ring_once(step: str) -> None:
+    now = time.monotonic()
+    # The step that was called begins only after the moment, and so after the commit that this call is about.
+    if now < _called_until.get(step, 0):
+        return
+    _called_until[step] = now + MOMENT_SECONDS
+    _ring(step, MOMENT_SECONDS)
+
+
+def _ring(step: str, in_seconds: float = 0) -> None:
     try:
         with current_app.connection_for_write(transport_options=IN_A_HURRY) as connection:
-            current_app.send_task(step, connection=connection, ignore_result=True)
+            current_app.send_task(step, connection=connection, ignore_result=True, countdown=in_seconds or None)
     except (OperationalError, OSError) as error:
         log.warning("%s was not rung (%s); the timetable will", step, type(error).__name__)

@@ -234,7 +234,16 @@ REGISTER_UNKNOWN_METERS = environment.flag("REGISTER_UNKNOWN_METERS", True)
 READINGS_OLDEST_YEARS = environment.number("READINGS_OLDEST_YEARS", 20)
 # A single reading above this is a fault of the file, whatever the meter: 100 MW for an hour.
 READING_MAX_KWH = environment.number("READING_MAX_KWH", 100_000)
+# A push up to this size is taken while its sender waits; a larger one becomes an upload. Measured: about a second.
+PUSH_MOST_BYTES = environment.number("PUSH_MOST_BYTES", 8 * 1024**2)
+PUSH_REFUSALS_TOLD = environment.number("PUSH_REFUSALS_TOLD", 100)  # of one push, in its answer
 REJECTED_LINES_KEPT = environment.number("REJECTED_LINES_KEPT", 100_000)
+
+# --- Reference data ---------------------------------------------------------------------------------------------------
+# A million consumers are about 100 MB of CSV. A file is held in memory while it is read.
+REFERENCE_MAX_BYTES = environment.number("REFERENCE_MAX_BYTES", 200 * 1000**2)
+# What takes less than a second is answered at once; a larger file is a worker's.
+REFERENCE_INLINE_BYTES = environment.number("REFERENCE_INLINE_BYTES", 1000**2)
 
 # --- Detection and cases ----------------------------------------------------------------------------------------------
 SCORING_WINDOW_DAYS = environment.number("SCORING_WINDOW_DAYS", 364)

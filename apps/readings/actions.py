@@ -22,7 +22,6 @@ from apps.readings.statements import Statement
 log = logging.getLogger(__name__)
 
 KEY_LENGTH = Upload._meta.get_field("idempotency_key").max_length
-COLLECTING = "push/"  # how our own keys begin: those of uploads that collect what head-ends push
 SETTLED_WITHOUT_READINGS = [Upload.Status.FAILED, Upload.Status.DISCARDED]
 
 

@@ -93,3 +93,17 @@ def move(kept: Kept, name: str) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def overwrite(path: Path, start: int, content: bytes) -> None:
+    """Make the file end with this content from `start` on, safe on disk; a new file where there is none. Raises
+    DiskFull."""
+    with _disk_full_said():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+        try:
+            os.ftruncate(descriptor, start)
+            os.pwrite(descriptor, content, start)
+            os.fdatasync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -65,6 +65,7 @@ ADDRESSES = {
     "balance_list": page(200),
     "balance": page(404, of="transformer"),
     "api-balances": api(200),
+    "api-readings": Expected(401, 403, 403, method="post"),
     "api-uploads": api(403),
     "api-upload": api(403, of="upload"),
     "api-upload-rejected": api(403, of="upload"),

@@ -4,7 +4,6 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-from apps.accounts.models import ApiClient
 from apps.readings import tasks
 from apps.readings.models import Upload
 from tests.factories import UserFactory
@@ -13,15 +12,6 @@ from tests.readings.files import STATEMENT, hours, long_csv, send
 pytestmark = pytest.mark.django_db
 FILE = long_csv(*hours()).encode()
 ADDRESS = "/api/v1/uploads"
-
-
-@pytest.fixture
-def head_end(client):
-    """A client of the API with a key of its own."""
-    system = ApiClient(name="head-end", user=UserFactory(username="system", roles=["Systems"], all_zones=True))
-    client.defaults["HTTP_AUTHORIZATION"] = f"Api-Key {system.set_new_key()}"
-    system.save()
-    return client
 
 
 def post(client, content: bytes = FILE, **fields):
