@@ -5,21 +5,32 @@ from pathlib import Path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.readings.importers import cim_readings
 from apps.readings.importers.base import FileFault, Format
+from apps.readings.importers.cim_events import CimEvents
 from apps.readings.importers.csv_tables import CsvTable
+from apps.readings.importers.event_tables import EventList
+from apps.readings.importers.green_button import GreenButton
 from apps.readings.importers.long import Long
 from apps.readings.importers.nem12 import Nem12
 from apps.readings.importers.parquet_tables import MAGIC, ParquetTable
 from apps.readings.importers.tables import TableFormat
 from apps.readings.importers.wide_days import WideDays
 from apps.readings.importers.wide_times import WideTimes
+from apps.readings.importers.xml_streams import looks_like_xml
 
 # Asked in this order; the first that recognises the content reads it.
 FORMATS: list[Format] = [
+    TableFormat("parquet_events", gettext_lazy("Parquet, a meter event a row"), MAGIC, ParquetTable, EventList()),
     TableFormat("parquet_long", gettext_lazy("Parquet, one reading a row"), MAGIC, ParquetTable, Long()),
     TableFormat("parquet_days", gettext_lazy("Parquet, a row per meter"), MAGIC, ParquetTable, WideDays()),
     TableFormat("parquet_wide", gettext_lazy("Parquet, a row per time"), MAGIC, ParquetTable, WideTimes()),
     Nem12(),
+    GreenButton(),
+    cim_readings.INTERVALS,
+    cim_readings.REGISTERS,
+    CimEvents(),
+    TableFormat("csv_events", gettext_lazy("CSV, a meter event a row"), b"", CsvTable, EventList()),
     TableFormat("csv_long", gettext_lazy("CSV, one reading a row"), b"", CsvTable, Long()),
     TableFormat("csv_days", gettext_lazy("CSV, a row per meter"), b"", CsvTable, WideDays()),
     TableFormat("csv_wide", gettext_lazy("CSV, a row per time"), b"", CsvTable, WideTimes()),
@@ -36,8 +47,7 @@ STRANGERS = {
     b"\x1f\x8b": gettext_lazy("a gzip archive"),
     b"\x28\xb5\x2f\xfd": gettext_lazy("a zstd archive"),
     b"SQLite format 3": gettext_lazy("an SQLite database"),
-    b"<?xml": gettext_lazy("an XML document"),
-    b"<!DOCTYPE": gettext_lazy("a web page"),
+    b"<!DOCTYPE html": gettext_lazy("a web page"),
     b"<html": gettext_lazy("a web page"),
     b"{": gettext_lazy("a JSON document"),
     b"[": gettext_lazy("a JSON document"),
@@ -61,6 +71,13 @@ def recognise(path: Path, stated: str = "") -> Format:
     for format_ in [BY_NAME[stated], *FORMATS] if stated in BY_NAME else FORMATS:
         if is_parquet == (format_.magic == MAGIC) and format_.recognises(path, head):
             return format_
+    if looks_like_xml(head):
+        raise FileFault(
+            _(
+                "This is XML, but neither Green Button nor IEC 61968-9 meter readings: its first element is none of"
+                " those. Export the readings in one of the two, or as CSV."
+            )
+        )
     raise FileFault(_wrong_columns(ParquetTable(path) if is_parquet else CsvTable(path)))
 
 

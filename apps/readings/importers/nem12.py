@@ -267,7 +267,7 @@ class Parser:
 
     def note_event(self, point: int, code: str, minutes: int, detail: str, line: int) -> None:
         if code in EVENT_REASONS and point >= 0:
-            self.reading.events.append(EventLine(self.reading.names[point], f"NEM12:{code}", minutes, detail, line))
+            self.reading.events.append(EventLine(point, f"NEM12:{code}", minutes, detail, line))
 
     def mark_ranges(self, days: Days, streams: list[Stream], counts: list[int], slots: int) -> None:
         """Quality and events of parts of a day, as 400 records give them."""
