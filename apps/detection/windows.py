@@ -94,7 +94,7 @@ def window_of(fitted: list[Fitted]) -> Drawn:
     consumer_ids = sorted({link.consumer_id for link in fitted})
     last_day = max(link.last_day for link in fitted)
     first_day = max(min(link.first_day for link in fitted), last_day - timedelta(days=settings.SCORING_WINDOW_DAYS - 1))
-    stored = profiles.read_window([link.meter_id for link in fitted], first_day, last_day)
+    stored = profiles.read_window([link.meter_id for link in fitted], first_day, last_day, measured_only=True)
     row_of = {consumer_id: row for row, consumer_id in enumerate(consumer_ids)}
     kwh = np.full((len(consumer_ids), *stored.kwh.shape[1:]), np.nan, dtype=np.float32)
     meter_row = {int(meter_id): row for row, meter_id in enumerate(stored.meter_ids)}
@@ -151,7 +151,7 @@ def sums_of(consumer_ids: list[int], first_day: date, last_day: date, slots: int
     }
     if not meter_of:
         return None
-    stored = profiles.read_window(list(meter_of.values()), first_day, last_day, slots=slots)
+    stored = profiles.read_window(list(meter_of.values()), first_day, last_day, slots=slots, measured_only=True)
     return Sums(list(meter_of), stored.kwh, transformer_of)
 
 
