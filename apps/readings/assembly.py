@@ -167,17 +167,17 @@ class Assembler:
             return None
         if grid.meters * int(days[-1] - days[0] + 1) * (DAY // interval) > MOST_SLOTS_A_READING * len(columns):
             return None
-        kwh = columns.values * (self.statement.factor * (interval / 60 if self.statement.is_power else 1))
-        limit = settings.READING_MAX_KWH
-        wrong = ~((columns.values >= 0) & (columns.values * self.statement.factor <= limit) & (kwh <= limit))
-        filled = grid.filled(columns, kwh)
+        factor = self.statement.factor * (interval / 60 if self.statement.is_power else 1)
+        filled = grid.filled(columns, columns.values if factor == 1 else columns.values * factor)
         if filled is None:
             return None
         matrix, quality = filled
         # However the missing readings lie, most neighbours of such a meter are one interval apart.
         missing = np.isnan(matrix).sum(axis=1)
         even = 3 * missing + 2 * (len(apart) - times_found) < len(apart)
-        even[columns.meters[wrong] - grid.first_meter] = False
+        limit = settings.READING_MAX_KWH / max(factor, self.statement.factor)
+        if columns.values.min() < 0 or columns.values.max() > limit:
+            even[columns.meters[(columns.values < 0) | (columns.values > limit)] - grid.first_meter] = False
         if not even.any():
             return None
         self.votes[DISTANCE_CLASS[interval]] += times_found * int(even.sum())
@@ -468,4 +468,5 @@ def days_of_matrix(
         kwh.reshape(-1, slots_a_day),
         None if quality is None else quality.reshape(-1, slots_a_day),
     )
-    return found[~np.isnan(found.kwh).all(axis=1)]
+    missing = np.isnan(found.kwh)
+    return found[~missing.all(axis=1)] if missing.any() else found

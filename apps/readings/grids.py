@@ -24,13 +24,14 @@ class Grid:
 
     def filled(self, columns: "Columns", kwh: np.ndarray) -> tuple[np.ndarray, np.ndarray | None] | None:
         """(M, T) kWh with NaN where nothing was sent, and quality; None where a meter gave two values for one stamp."""
-        matrix = np.full((self.meters, len(self.minutes)), np.nan, dtype=np.float32)
+        shape = self.meters, len(self.minutes)
+        matrix = np.full(shape, np.nan, dtype=np.float32)
         matrix.ravel()[self.cells] = kwh
-        if np.isfinite(matrix).sum() < len(columns):
+        if matrix.size - np.count_nonzero(np.isnan(matrix)) < len(columns):
             return None
         if columns.quality is None or not columns.quality.any():
             return matrix, None
-        flags = np.zeros(matrix.shape, dtype=np.int8)
+        flags = np.zeros(shape, dtype=np.int8)
         flags.ravel()[self.cells] = columns.quality
         return matrix, flags
 
@@ -49,8 +50,8 @@ def grid_of(columns: "Columns") -> Grid | None:
     stamps = np.flatnonzero(seen)
     if meters * len(stamps) > MOST_CELLS_A_READING * len(columns):
         return None
-    column = np.empty(span, dtype=np.int64)
+    column = np.empty(span, dtype=np.int32)
     column[stamps] = np.arange(len(stamps))
     cells = (columns.meters - np.int32(first_meter)) * np.int64(len(stamps))
-    cells += column[since]
+    cells += column.take(since)
     return Grid(first_meter, meters, (stamps + first).astype(np.int32), cells)

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from apps.grid.actions import register_meters
 from apps.grid.models import Meter
-from apps.readings import billing, copying, importers, meters, partitions
+from apps.readings import billing, copying, events, importers, meters, partitions
 from apps.readings.assembly import Assembler, Columns
 from apps.readings.importers.base import Block, FileFault, Reading, Rejects
 from apps.readings.merge import Merge, date_of
@@ -36,6 +36,7 @@ class Parsed:
     reading: Reading
     shelf: Shelf  # of the days
     periods: billing.Periods
+    events: events.Events
     duplicates: int
 
 
@@ -71,9 +72,10 @@ def parse(upload: Upload, progress: Progress, shelf: Shelf) -> Parsed:
             for days in assembler.days_of_groups(own(spill, assembler, foreign, progress), known_intervals, channel):
                 shelf.add(days)
     periods = billing.checked([*reading.registers, *assembler.periods], statement, reading, foreign)
-    if not len(shelf) and not len(periods):
+    reported = events.check(reading, statement, foreign)
+    if not len(shelf) and not len(periods) and not len(reported):
         raise FileFault(nothing_valid(reading.rejects))
-    return Parsed(reading, shelf, periods, assembler.duplicates)
+    return Parsed(reading, shelf, periods, reported, assembler.duplicates)
 
 
 def by_channel(block: Block) -> Iterator[tuple[Channel, Block]]:
@@ -124,10 +126,12 @@ def write(upload: Upload, parsed: Parsed, progress: Progress) -> None:
     """Everything that the upload brings, inside the caller's transaction."""
     names = parsed.reading.names
     readings = parsed.shelf.readings(len(names)) + np.bincount(parsed.periods.meters, minlength=len(names))
-    used = [names[position] for position in np.flatnonzero(readings)]
+    # What waits for a meter that is held back: its readings, and what it reported beside them.
+    waiting = readings + np.bincount(parsed.events.meters, minlength=len(names))
+    used = [names[position] for position in np.flatnonzero(waiting)]
     known = dict(Meter.objects.filter(serial__in=used).values_list("serial", "id"))
     ids = register_meters(used) if settings.REGISTER_UNKNOWN_METERS else known
-    hold(upload, {names[at]: int(readings[at]) for at in np.flatnonzero(readings) if names[at] not in ids})
+    hold(upload, {names[at]: int(waiting[at]) for at in np.flatnonzero(waiting) if names[at] not in ids})
     id_at = np.array([ids.get(name, 0) for name in names], dtype=np.int64)
     merge = Merge(upload.pk, sorted(ids.values()))
     first_day, last_day = date.max, date.min
@@ -138,6 +142,7 @@ def write(upload: Upload, parsed: Parsed, progress: Progress) -> None:
             merge.write(part, id_at[part.meters])
             first_day, last_day = min(first_day, date_of(part.days.min())), max(last_day, date_of(part.days.max()))
     upload.register_reads = billing.store(upload.pk, parsed.periods, id_at)
+    upload.events = events.store(upload, parsed.events, id_at)
     upload.meters_registered += len(ids) - len(known)
     upload.readings = int(readings[id_at > 0].sum()) - upload.register_reads
     upload.meters = len(ids)

@@ -40,7 +40,9 @@ class Shelf:
     def add(self, days: Days) -> None:
         self.in_memory.append(days)
         self.months.update(np.unique(days.days.astype("datetime64[D]").astype("datetime64[M]")).astype(int).tolist())
-        counts = np.bincount(days.meters, np.isfinite(days.kwh).sum(axis=1))
+        missing = np.isnan(days.kwh)
+        sent = days.kwh.shape[1] - (missing.sum(axis=1) if missing.any() else np.zeros(len(days)))
+        counts = np.bincount(days.meters, sent)
         longer, shorter = sorted((self.counts, counts), key=len, reverse=True)
         longer[: len(shorter)] += shorter
         self.counts = longer

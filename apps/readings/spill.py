@@ -1,7 +1,8 @@
 """From the order of a file to the order of meters, in bounded memory however large the file is.
 
-Readings fill a buffer. A full one is sorted by meter and put by on disk as a run; at the end each group of whole meters
-is gathered from all runs. The disk file has no name: it goes with the process, however that ends.
+Readings fill a buffer. A full one is sorted by meter and put by as a run, on disk once there are several; at the end
+each group of whole meters is gathered from all runs. The disk file has no name: it goes with the process, however that
+ends.
 """
 
 import os
@@ -17,6 +18,7 @@ from django.utils.translation import gettext as _
 from apps.readings.importers.base import Block, FileFault
 
 RUN_READINGS = 2_000_000
+RUNS_IN_MEMORY = 3
 GROUP_READINGS = 1_000_000
 # Twenty years of five minutes, and some of them sent twice. What has more is no meter, and would not fit in memory.
 METER_MOST_READINGS = 2_500_000
@@ -26,14 +28,18 @@ COLUMNS = {"meters": "i4", "minutes": "i4", "values": "f8", "lines": "i4", "qual
 OFFSETS = dict(zip(COLUMNS, np.cumsum([0] + [np.dtype(kind).itemsize for kind in COLUMNS.values()]), strict=False))
 
 
-@dataclass(frozen=True)
+@dataclass
 class Run:
     """Readings sorted by meter; in each meter in the order of the file."""
 
+    columns: dict[str, np.ndarray] | None  # None: on disk
     start: int  # where its first column begins in the disk file
-    size: int
     first_meter: int
     ends: np.ndarray  # (M,) int32, where each meter from the first on ends
+
+    @property
+    def size(self) -> int:
+        return int(self.ends[-1])
 
     def bounds(self, first: int, last: int) -> tuple[int, int]:
         """From where to where the meters from first to last (not included) lie."""
@@ -45,7 +51,7 @@ class Run:
 class Spill:
     def __init__(self) -> None:
         self.folder = Path(settings.MEDIA_ROOT) / "uploads"  # beside the raw files, where there is room for them
-        self.buffer = {name: np.empty(RUN_READINGS, kind) for name, kind in COLUMNS.items()}
+        self.buffer = empty_buffer()
         self.filled = 0
         self.file = None
         self.runs: list[Run] = []
@@ -61,9 +67,9 @@ class Spill:
     def add(self, block: Block) -> None:
         """Readings in the order of the file; what was not sent is left out."""
         columns = {name: getattr(block, name) for name in COLUMNS}
-        sent = ~np.isnan(block.values)
-        if not sent.all():
-            columns = {name: None if column is None else column[sent] for name, column in columns.items()}
+        missing = np.isnan(block.values)
+        if missing.any():
+            columns = {name: None if column is None else column[~missing] for name, column in columns.items()}
         size, done = len(columns["values"]), 0
         while done < size:
             if self.filled == RUN_READINGS:
@@ -92,22 +98,32 @@ class Spill:
             yield self._gathered(first, last)
 
     def _put_by(self) -> None:
-        """Sort the buffer by meter and append it to the disk file."""
-        if self.file is None:
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self.file = tempfile.TemporaryFile(dir=self.folder, buffering=0)  # noqa: SIM115 closed with the spill
+        """Sort the buffer by meter; too many runs in memory go to disk."""
         columns = {name: column[: self.filled] for name, column in self.buffer.items()}
         meters = columns["meters"]
+        in_memory = sum(run.columns is not None for run in self.runs)
         if (meters[1:] < meters[:-1]).any():
             order = np.argsort(meters, kind="stable")
             columns = {name: column[order] for name, column in columns.items()}
             meters = columns["meters"]
-        start = self.file.tell()
-        for column in columns.values():
-            _write(self.file, column)
-        counts = np.bincount(meters - meters[0])
-        self.runs.append(Run(start, self.filled, int(meters[0]), np.cumsum(counts, dtype=np.int32)))
+        elif self.file is None and in_memory < RUNS_IN_MEMORY:
+            self.buffer = empty_buffer()  # the old one is the run
+        ends = np.searchsorted(meters, np.arange(meters[0], meters[-1] + 1, dtype=np.int32), side="right")
+        self.runs.append(Run(columns, 0, int(meters[0]), ends.astype(np.int32)))
         self.filled = 0
+        if in_memory == RUNS_IN_MEMORY or self.file:
+            self._to_disk()
+
+    def _to_disk(self) -> None:
+        if self.file is None:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.file = tempfile.TemporaryFile(dir=self.folder, buffering=0)  # noqa: SIM115 closed with the spill
+        for run in self.runs:
+            if run.columns is not None:
+                run.start = self.file.tell()
+                for column in run.columns.values():
+                    _write(self.file, column)
+                run.columns = None
 
     def _ranges(self) -> Iterator[tuple[int, int]]:
         """Neighbouring meters, about GROUP_READINGS of readings together."""
@@ -134,20 +150,31 @@ class Spill:
 
     def _gathered(self, first: int, last: int) -> Block:
         pieces = [(run, *run.bounds(first, last)) for run in self.runs]
+        pieces = [(run, low, high) for run, low, high in pieces if high > low]
+        if len(pieces) == 1 and pieces[0][0].columns is not None:
+            run, low, high = pieces[0]
+            return self._block({name: column[low:high] for name, column in run.columns.items()})
         size = sum(high - low for _run, low, high in pieces)
         columns = {}
         for name, kind in COLUMNS.items():
             columns[name] = column = np.empty(size, kind)
             done = 0
             for run, low, high in pieces:
-                offset = run.start + run.size * int(OFFSETS[name]) + low * column.itemsize
-                _read(self.file, column[done : done + high - low], offset)
+                into = column[done : done + high - low]
+                if run.columns is not None:
+                    into[:] = run.columns[name][low:high]
+                else:
+                    _read(self.file, into, run.start + run.size * int(OFFSETS[name]) + low * column.itemsize)
                 done += high - low
         return self._block(columns)
 
     def _block(self, columns: dict[str, np.ndarray]) -> Block:
         quality = columns["quality"] if self.has_quality else None
         return Block(**{**columns, "quality": quality})
+
+
+def empty_buffer() -> dict[str, np.ndarray]:
+    return {name: np.empty(RUN_READINGS, kind) for name, kind in COLUMNS.items()}
 
 
 def _write(file, column: np.ndarray) -> None:
