@@ -63,7 +63,8 @@ class Ensemble:
         interval = self.interval(evidence.interval_minutes)
         evidence = evidence.at_interval(interval)
         stage = self.stages[interval]
-        return stage.judge(see(evidence), stage.given(self.networks, evidence))
+        seen = see(evidence)
+        return stage.judge(seen, stage.given(self.networks, evidence, seen))
 
     def judge_window(self, window: MeterWindow) -> Judgement:
         """The same for all the meters of a window; a meter with too little data scores 0."""

@@ -19,6 +19,9 @@ SHORT_DAYS = 84
 """Below this many days the reference is the first third, at least 14 days; a result says so."""
 LEAST_COVERAGE = 0.5
 """Share of a day's slots that must be there for the day to count."""
+OUTAGE_LEVEL = 0.8
+"""Neighbours below this share of their usual level: a day of outages, on which no meter is judged."""
+USUAL_DAYS = 15
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,6 +224,17 @@ def fill_gaps(kwh: np.ndarray) -> np.ndarray:
         middle = np.take_along_axis(curve, np.maximum(count - 1, 0)[None] // 2, 0)[0]
         filled[row] = np.where(missing[row], np.where(count > 0, middle, 0), kwh[row])
     return filled
+
+
+def without_outages(evidence: Evidence) -> Evidence:
+    """Days on which the neighbours all fell at once are missing: nobody is to blame for an outage."""
+    half = USUAL_DAYS // 2
+    level = np.pad(evidence.peer_level, ((0, 0), (half, half)), mode="edge")
+    usual = np.median(np.lib.stride_tricks.sliding_window_view(level, USUAL_DAYS, axis=1), axis=2)
+    out = evidence.peer_level < OUTAGE_LEVEL * usual
+    if not out.any():
+        return evidence
+    return replace(evidence, kwh=np.where(out[:, :, None], np.float32(np.nan), evidence.kwh))
 
 
 def _daily(kwh: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ from ml.calibration import Chance, Tail, score_of
 from ml.change_features import features_of, names
 from ml.change_point import ChangePoint, find_change
 from ml.day_channels import REGISTER_KWH, read_days
-from ml.evidence import Evidence
+from ml.evidence import Evidence, without_outages
 from ml.novelty import Novelty
 from ml.unsupervised import Unsupervised
 
@@ -66,13 +66,14 @@ class Seen:
 
 
 def see(evidence: Evidence) -> Seen:
-    days = read_days(evidence)
+    usual = without_outages(evidence)
+    days = read_days(usual)
     change = find_change(days)
     balance = None
     if evidence.measured is not None:
         balance = balance_features(evidence)
         balance[~trusted(balance)] = np.nan
-    return Seen(change, features_of(days, change, evidence), balance)
+    return Seen(change, features_of(days, change, usual), balance)
 
 
 def plain_rule(features: np.ndarray) -> np.ndarray:
@@ -146,12 +147,12 @@ class Stage:
     there the plain rule speaks."""
     chances: dict[str, Chance] = field(default_factory=dict)
 
-    def given(self, networks: dict, evidence: Evidence) -> dict[str, np.ndarray]:
+    def given(self, networks: dict, evidence: Evidence, seen: Seen) -> dict[str, np.ndarray]:
         """The (N,) scores of those parts that look at the readings themselves."""
         found = nets.scores(networks, evidence)
         if self.signs is not None:
             # A meter that never registered anything did not change: its lines and caps are no signs.
-            found["statistical"] = np.where(_ever_used(evidence), self.signs.score(evidence), np.nan)
+            found["statistical"] = np.where(_ever_used(evidence), self.signs.score(evidence, seen.features), np.nan)
         return found
 
     def scores(self, seen: Seen, given: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

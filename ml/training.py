@@ -17,7 +17,7 @@ from ml.change_features import change_features, names
 from ml.config import Config
 from ml.evaluation.held_out import held_out
 from ml.evaluation.truth import PREVALENCE, UNTOUCHED, Truth, population
-from ml.evidence import Neighbourhood, fill_gaps
+from ml.evidence import Neighbourhood, fill_gaps, without_outages
 from ml.novelty import Novelty
 from ml.outcomes import Outcome, learn_from_visits
 from ml.stage import FUSED, METER, THEFT, Seen, Stage, plain_rule, see
@@ -33,8 +33,6 @@ FEWEST_FOR_HALVES = 10
 LENGTH_SHARE = 0.4
 """Of the rounds of cases that are cut to a shorter window, so that a score after five weeks is one too."""
 ANOTHER_SEED = 7919
-LOOK_ALIKE_WEIGHT, UNTOUCHED_WEIGHT = 1.0, 2.0
-"""Of an honest case while a booster learns, a thief weighs 1: what looks like theft must be told apart first."""
 
 Progress = Callable[[float, str], None]
 
@@ -168,7 +166,8 @@ def _plain_features(window: MeterWindow, interval: int) -> np.ndarray:
     """(M, K) of the meters as they are: the population among which a combination of changes is rare."""
     neighbourhood = Neighbourhood(replace(window, sums=None, sum_row=None))
     blocks = [slice(at, at + 256) for at in range(0, len(window), 256)]
-    return np.concatenate([change_features(neighbourhood.evidence(rows).at_interval(interval)) for rows in blocks])
+    parts = (without_outages(neighbourhood.evidence(rows).at_interval(interval)) for rows in blocks)
+    return np.concatenate([change_features(part) for part in parts])
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,8 +202,9 @@ def _gather(
         tell(f"{count:,} simulated cases")
         for interval in intervals:
             evidence = cases.evidence.at_interval(interval)
-            given = stages[interval].given(networks, evidence) if stages else {}
-            found[interval].append(Drawn(see(evidence), given, Truth.of(cases)))
+            seen = see(evidence)
+            given = stages[interval].given(networks, evidence, seen) if stages else {}
+            found[interval].append(Drawn(seen, given, Truth.of(cases)))
     return {interval: joined(parts) for interval, parts in found.items()}
 
 
@@ -230,21 +230,18 @@ def joined(parts: list[Drawn]) -> Drawn:
 
 def _stage(config: Config, drawn: Drawn, plain: np.ndarray) -> Stage:
     truth, models = drawn.truth, config.models
-    weight = np.where(truth.theft, 1.0, np.where(truth.kind == UNTOUCHED, UNTOUCHED_WEIGHT, LOOK_ALIKE_WEIGHT))
     # Theft that is older than the window has no honest past to differ from: the meter alone cannot learn it.
     rows = truth.counted
     stage = Stage(
         weights=dict(config.weights),
-        booster=Booster(**models["booster"]).fit(drawn.seen.features[rows], truth.theft[rows], weight[rows]),
+        booster=Booster(**models["booster"]).fit(drawn.seen.features[rows], truth.theft[rows]),
         novelty=Novelty(n_estimators=models["isolation_forest"]["n_estimators"]).fit(plain),
         kinds=_kinds(models["kinds"], drawn),
     )
     balanced = drawn.seen.balanced
     if truth.theft[balanced].any() and not truth.theft[balanced].all():
         # The balance knows such theft, so here it teaches as well.
-        stage.fused = Booster(**models["booster"]).fit(
-            drawn.seen.both[balanced], truth.theft[balanced], weight[balanced]
-        )
+        stage.fused = Booster(**models["booster"]).fit(drawn.seen.both[balanced], truth.theft[balanced])
     return stage
 
 

@@ -16,13 +16,10 @@ from ml import nets
 from ml.booster import Booster
 from ml.calibration import Tail
 from ml.change_features import change_features, names
-from ml.evidence import Evidence, fill_gaps
+from ml.evidence import Evidence, fill_gaps, without_outages
 from ml.novelty import LESS, Novelty
 
 METERS_AT_ONCE = 512
-OUTAGE_LEVEL = 0.8
-"""Neighbours below this share of their usual level: a day of outages, on which no meter is judged."""
-USUAL_DAYS = 15
 WINDOWS = ((0, 1), (0, 0.85), (0.15, 1), (0.08, 1), (0, 0.7), (0.3, 1), (0.15, 0.85), (0.08, 0.92))
 """Parts of a history, from and to, that stand in for whole ones."""
 LEAST_DAYS = 28
@@ -132,8 +129,13 @@ class Unsupervised:
         self.tails_ = {name: Tail().fit(np.ravel(values[name])) for name in WEIGHTS if name in values}
         return self
 
-    def score(self, evidence: Evidence) -> np.ndarray:
-        """(N,) about 0 for a meter like most, 1 and more for one that a crew should see."""
+    def score(self, evidence: Evidence, features: np.ndarray | None = None) -> np.ndarray:
+        """(N,) about 0 for a meter like most, 1 and more for one that a crew should see.
+
+        `features` are its change features without outages, where somebody computed them already.
+        """
+        if features is not None:
+            return self._score(evidence, features) if len(evidence) else np.zeros(0)
         scores = [self._score(block) for block in blocks_of(evidence)]
         return np.concatenate(scores) if scores else np.zeros(0)
 
@@ -185,16 +187,16 @@ class Unsupervised:
         detector.tails_ = {name: Tail.from_state(tail) for name, tail in settings["tails"].items()}
         return detector
 
-    def _score(self, evidence: Evidence) -> np.ndarray:
-        evidence, changes = self._seen(evidence)
+    def _score(self, evidence: Evidence, features: np.ndarray | None = None) -> np.ndarray:
+        evidence, changes = self._seen(evidence, features)
         rarities = self._rarities(evidence, changes)
         total = sum(WEIGHTS[name] * softly_capped(rarity) ** POWER for name, rarity in rarities.items())
         benign = self._benign(changes)
         return total ** (1 / POWER) - sum(BENIGN[name] * value for name, value in benign.items())
 
-    def _seen(self, evidence: Evidence) -> tuple[Evidence, Changes]:
+    def _seen(self, evidence: Evidence, features: np.ndarray | None = None) -> tuple[Evidence, Changes]:
         evidence = without_outages(evidence)
-        return evidence, changes_of(evidence)
+        return evidence, changes_of(evidence) if features is None else _changes_of(evidence, features)
 
     def _rarities(self, evidence: Evidence, changes: Changes) -> dict[str, np.ndarray]:
         values = self._measures(changes)
@@ -274,17 +276,6 @@ def blocks_of(evidence: Evidence) -> Iterator[Evidence]:
         yield evidence.take(slice(at, at + METERS_AT_ONCE))
 
 
-def without_outages(evidence: Evidence) -> Evidence:
-    """Days on which the neighbours all fell at once are missing: nobody is to blame for an outage."""
-    half = USUAL_DAYS // 2
-    level = np.pad(evidence.peer_level, ((0, 0), (half, half)), mode="edge")
-    usual = np.median(np.lib.stride_tricks.sliding_window_view(level, USUAL_DAYS, axis=1), axis=2)
-    out = evidence.peer_level < OUTAGE_LEVEL * usual
-    if not out.any():
-        return evidence
-    return replace(evidence, kwh=np.where(out[:, :, None], np.float32(np.nan), evidence.kwh))
-
-
 def parts_of_history(evidence: Evidence) -> Iterator[Evidence]:
     """The same meters over parts of their days, each part's first days as its reference."""
     length = evidence.reference.sum(1)
@@ -309,7 +300,7 @@ def changes_of(evidence: Evidence) -> Changes:
     return Changes(*(np.concatenate([getattr(block, name) for block in blocks]) for name in Changes.__annotations__))
 
 
-def _changes_of(evidence: Evidence) -> Changes:
+def _changes_of(evidence: Evidence, features: np.ndarray | None = None) -> Changes:
     watts = evidence.kwh * np.float32(1000 * evidence.slots / 24)
     base, usual = quantiles(watts, evidence.reference, 0.1, 0.5)
     last = np.arange(evidence.days)[None] >= evidence.days - np.array([7, 14])[:, None]
@@ -321,8 +312,9 @@ def _changes_of(evidence: Evidence) -> Changes:
     ]
     steady = high + METER_WATTS < STEADY_RATIO * (low + METER_WATTS)
     standby = (middle > LEAST_WATTS) & (middle < STANDBY_WATTS) & (middle < STANDBY_SHARE * usual) & steady
-    with np.errstate(invalid="ignore", divide="ignore"):  # a meter without a day has no ratios, and is told by NaN
-        features = change_features(evidence)
+    if features is None:
+        with np.errstate(invalid="ignore", divide="ignore"):  # a meter without a day has no ratios, and is told by NaN
+            features = change_features(evidence)
     return Changes(features, np.stack(empty, 1).astype(np.float32), standby.astype(np.float32))
 
 

@@ -14,7 +14,7 @@ from ml.change_features import names
 from ml.ensemble import Ensemble
 from ml.evaluation.runs import Study, calibrates
 from ml.evaluation.study import Batch, Scorer
-from ml.evaluation.truth import UNTOUCHED, Truth, population
+from ml.evaluation.truth import UNTOUCHED, Truth
 from ml.evidence import Evidence, fill_gaps
 from ml.novelty import Novelty
 from ml.stage import FUSED, METER, THEFT, Judgement, Seen, Stage
@@ -102,7 +102,7 @@ def network(name: str) -> Callable[[Study, int], Scorer]:
 
 
 def given(study: Study, seed: int, batch: Batch) -> dict[str, np.ndarray]:
-    return batch.keep("given", lambda: study.given(seed, batch.evidence))
+    return batch.keep("given", lambda: study.given(seed, batch.evidence, batch.features))
 
 
 def unsupervised(study: Study, seed: int) -> Scorer:
@@ -200,9 +200,10 @@ def hasty(settings: dict) -> dict:
 
 
 def even_weights(truth: Truth) -> np.ndarray:
-    """(N,) with mean 1: half for thefts, half for honest cases, kinds alike."""
-    weight = population(truth, prevalence=0.5)
-    return weight * len(weight)
+    """(N,) with mean 1: half for thefts, a quarter for honest changes, a quarter for what was left alone."""
+    parts = np.where(truth.theft, 0, np.where(truth.kind == UNTOUCHED, 2, 1))
+    count = np.bincount(parts, truth.counted, minlength=3)
+    return (np.array([0.5, 0.25, 0.25]) / np.maximum(count, 1))[parts] * truth.counted.sum()
 
 
 def taken(drawn: Drawn, rows: np.ndarray) -> Drawn:
@@ -261,7 +262,9 @@ def shipped(balanced: bool) -> Callable[[Study, int], Scorer]:
         stage = ensemble.stages[study.source.interval_minutes]
 
         def said(batch: Batch) -> dict[str, np.ndarray]:
-            return batch.keep("given to what ships", lambda: stage.given(ensemble.networks, batch.evidence))
+            return batch.keep(
+                "given to what ships", lambda: stage.given(ensemble.networks, batch.evidence, batch.features)
+            )
 
         return Shipped(stage, said, balanced)
 

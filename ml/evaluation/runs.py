@@ -10,7 +10,8 @@ from ml.change_features import change_features
 from ml.config import Config, default_config
 from ml.evaluation.study import ORDINARY, Batch, Scored, Scorer, Setting, Source, score
 from ml.evaluation.truth import Truth
-from ml.evidence import Evidence, Neighbourhood
+from ml.evidence import Evidence, Neighbourhood, without_outages
+from ml.stage import Seen
 from ml.training import Drawn, joined
 from ml.unsupervised import Unsupervised
 
@@ -57,13 +58,15 @@ class Study:
             seed, "networks", lambda: nets.fit(self.config, self.population(seed), lambda doing: None)
         )
 
-    def given(self, seed: int, evidence: Evidence) -> dict[str, np.ndarray]:
+    def given(self, seed: int, evidence: Evidence, seen: Seen) -> dict[str, np.ndarray]:
         """What those parts of a stage say that look at the readings themselves."""
-        return {"statistical": self.signs(seed).score(evidence)} | nets.scores(self.networks(seed), evidence)
+        return {"statistical": self.signs(seed).score(evidence, seen.features)} | nets.scores(
+            self.networks(seed), evidence
+        )
 
     def plain_features(self, seed: int) -> np.ndarray:
         """(M, K) change features of the training households as they are."""
-        return self.remembered(seed, "plain features", lambda: change_features(self.population(seed)))
+        return self.remembered(seed, "plain features", lambda: change_features(without_outages(self.population(seed))))
 
     def training(self, seed: int) -> Drawn:
         """The source's own cases of the training households, once as they are and once more with faulty balances."""
@@ -75,7 +78,7 @@ class Study:
     def _drawn(self, seed: int, batch: Batch) -> Drawn:
         """The parts that look at the readings are asked only where they calibrate: they teach nothing."""
         rows = np.flatnonzero(calibrates(batch.truth, seed))
-        said = self.given(seed, batch.evidence.take(rows))
+        said = self.given(seed, batch.evidence.take(rows), batch.features.take(rows))
         given = {part: np.full(len(batch), np.nan) for part in said}
         for part, values in said.items():
             given[part][rows] = values

@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 
+from ml.evidence import without_outages
 from ml.unsupervised import (
     Unsupervised,
     changes_of,
@@ -12,7 +13,6 @@ from ml.unsupervised import (
     register,
     some_hours,
     whole_days,
-    without_outages,
 )
 from tests.ml.conftest import SUSPECT, make_street
 from tests.ml.test_relative import evidence_of
