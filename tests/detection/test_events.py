@@ -47,7 +47,7 @@ def test_what_a_meter_reports_alone_is_a_part_of_its_own_and_sends_nobody(neighb
     assert sum(reason["share"] for reason in after.reasons) == pytest.approx(1, abs=0.01)
     assert "magnetic field" in reasons.summary(after)
     assert "on the curve alone" in risk_of(after)["notes"][-1]["sentence"]
-    assert {"id": event.pk, "weight": 0.486, "why": "counts"} in after.events
+    assert {"id": event.pk, "weight": 0.477, "why": "counts"} in after.events
 
 
 def test_an_event_when_the_curve_changed_lifts_more_than_one_long_after(neighbourhood, model):

@@ -42,7 +42,7 @@ class CimEvents:
         return {}
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        return looks_like_xml(head) and first_of(path, {"MeterReadings", "EndDeviceEvents"}) == "EndDeviceEvents"
+        return looks_like_xml(head) and first_of(path, {"MeterReadings", "EndDeviceEvents"}).endswith("EndDeviceEvents")
 
     def blocks(self, path: Path, reading: Reading) -> Iterator[Block]:
         waiting: list[Said] = []
