@@ -28,6 +28,11 @@ api.app = application
 api.config.phases.coverage.unexpected_methods = set()  # 405 needs no description
 
 
+@schemathesis.serializer("application/x-ndjson")
+def lines_of_json(_context, value) -> bytes:
+    return value if isinstance(value, bytes) else json.dumps(value).encode() + b"\n" + json.dumps(value).encode()
+
+
 @pytest.fixture
 def key(street, model) -> str:
     """Of a client that may do everything there is in the API, where there is something to see."""

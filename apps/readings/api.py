@@ -46,7 +46,7 @@ class DiskFull(APIException):
 
 
 class KeyUsedAlready(APIException):
-    status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
+    status_code = status.HTTP_409_CONFLICT
     default_detail = _(
         "This Idempotency-Key stands for an upload with other content. Send each file under a key of its own, and a"
         " repeated request with the very same bytes."
@@ -139,7 +139,7 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     {"type": "string", "maxLength": actions.KEY_LENGTH},
     OpenApiParameter.HEADER,
     description="Your name for this request, such as a UUID. Repeated with the same content it is answered with the"
-    " same upload; with other content it is refused (422).",
+    " same upload; with other content it is refused (409).",
 )
 
 
@@ -199,8 +199,8 @@ class Uploads(ListAPIView):
         responses={
             202: TakenSerializer,
             200: TakenSerializer,
+            409: REFUSAL,
             413: REFUSAL,
-            422: REFUSAL,
             429: OpenApiResponse(REFUSAL, "The import queue is long: try again after the seconds of `Retry-After`."),
             507: REFUSAL,
         },
@@ -271,7 +271,7 @@ class PushSerializer(serializers.Serializer):
     readings = BlockSerializer(many=True)
 
 
-class RefusalSerializer(serializers.Serializer):
+class RefusedReadingSerializer(serializers.Serializer):
     index = serializers.IntegerField(help_text="Place of the block in what was sent; the first is 0.")
     reason = serializers.CharField()
     text = serializers.CharField(help_text="What was refused: the block, or meter, time and value.")
@@ -286,7 +286,7 @@ class PushedSerializer(serializers.Serializer):
     )
     repeated = serializers.IntegerField(help_text="Readings that this request named twice.")
     refused = serializers.IntegerField(help_text="Blocks and single readings that were not taken.")
-    refusals = RefusalSerializer(many=True, help_text="The first of them, each with its reason.")
+    refusals = RefusedReadingSerializer(many=True, help_text="The first of them, each with its reason.")
     upload = serializers.URLField(
         allow_null=True, help_text="The upload that collects the day's pushes of this sender."
     )
@@ -319,6 +319,7 @@ class Readings(APIView):
             207: OpenApiResponse(PushedSerializer, "Some of it is stored; `refusals` says what is not, and why."),
             422: OpenApiResponse(PushedSerializer, "Nothing of it can be taken."),
             202: OpenApiResponse(TakenSerializer, "It was large and became an upload; ask its address how it goes."),
+            409: REFUSAL,
             413: REFUSAL,
             429: OpenApiResponse(REFUSAL, "The import queue is long: try again after the seconds of `Retry-After`."),
             507: REFUSAL,

@@ -158,7 +158,7 @@ def test_a_repeated_request_is_recognised_by_its_key_and_another_file_under_it_i
     first = head_end.post(ADDRESS, FILE, content_type="text/csv", headers={"Idempotency-Key": "k-1"})
     again = head_end.post(ADDRESS, FILE, content_type="text/csv", headers={"Idempotency-Key": "k-1"})
     other = head_end.post(ADDRESS, FILE + b"\n", content_type="text/csv", headers={"Idempotency-Key": "k-1"})
-    assert (first.status_code, again.status_code, other.status_code) == (202, 200, 422)
+    assert (first.status_code, again.status_code, other.status_code) == (202, 200, 409)
     assert first.headers["Location"] == again.headers["Location"] == first.json()["url"]
     assert "other content" in other.json()["detail"]
     assert Upload.objects.count() == 1
