@@ -2,7 +2,14 @@
 
 from django.contrib.auth.models import Group, Permission
 
-_everyone = ["cases.view_case", "grid.view_consumer", "detection.view_riskscore", "detection.view_energybalance"]
+_everyone = [
+    "cases.view_case",
+    "grid.view_consumer",
+    "detection.view_riskscore",
+    "detection.view_energybalance",
+    "readings.view_validationhit",
+]
+_keeps_readings = ["readings.change_validationrule", "readings.add_readingedit"]
 
 ROLES = {
     "Investigators": [*_everyone, "cases.change_case"],
@@ -11,8 +18,11 @@ ROLES = {
         "cases.change_case",
         "cases.assign_case",
         "grid.change_consumer",
+        "grid.view_referenceimport",
+        "grid.add_referenceimport",
         "readings.view_upload",
         "readings.add_upload",
+        *_keeps_readings,
         "detection.view_scoringrun",
         "detection.change_scoringrun",
         "detection.view_modelversion",
@@ -22,6 +32,7 @@ ROLES = {
         *_everyone,
         "readings.view_upload",
         "readings.add_upload",
+        *_keeps_readings,
         "detection.view_scoringrun",
         "detection.change_scoringrun",
         "detection.view_modelversion",
@@ -30,6 +41,8 @@ ROLES = {
         "detection.predict",
     ],
     "Systems": [*_everyone, "readings.view_upload", "readings.add_upload", "detection.predict"],
+    # Of the customer register or the network plan. Who sends readings must not be able to say whose they are.
+    "Reference systems": ["grid.view_consumer", "grid.view_referenceimport", "grid.add_referenceimport"],
 }
 
 

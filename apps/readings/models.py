@@ -6,6 +6,7 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from apps.grid.models import Meter, Zone
@@ -272,21 +273,19 @@ class ValidationRule(models.Model):
 
 
 class OfMeterQuerySet(models.QuerySet):
-    """Rows that say something about a `meter` since a `day`."""
+    """Rows that say something about a `meter` on a `day`."""
+
+    def located(self):
+        """With `zone`, where the meter measured that day, and `fitted`, the installation at its consumer."""
+        that_day = Q(meter__installations__valid__contains=models.F("day"))
+        return self.annotate(fitted=models.FilteredRelation("meter__installations", condition=that_day)).annotate(
+            zone=Coalesce("fitted__consumer__zone", "meter__transformer__feeder__zone")
+        )
 
     def visible_to(self, user):
-        """Of meters that on that day measured a consumer, or a transformer, in a zone of this person."""
         if user.sees_everything:
-            return self
-        zones = Zone.objects.visible_to(user).values("pk")
-        # In one call: the installation of that day is the one whose consumer's zone counts.
-        return self.filter(
-            Q(
-                meter__installations__valid__contains=models.F("day"),
-                meter__installations__consumer__zone__in=zones,
-            )
-            | Q(meter__transformer__feeder__zone__in=zones)
-        )
+            return self.located()
+        return self.located().filter(zone__in=Zone.objects.visible_to(user).values("pk"))
 
 
 class ValidationHit(models.Model):
@@ -493,7 +492,14 @@ class MeterEvent(models.Model):
         indexes = [models.Index(fields=["at"], name="event_by_time")]
 
     def __str__(self):
-        return f"{self.get_code_display()} · {self.meter}"
+        return f"{self.words} · {self.meter}"
+
+    @property
+    def words(self) -> str:
+        """What happened; of a code that nobody knows, as the sender spelled it."""
+        if self.code == self.Code.OTHER and self.source_code:
+            return " · ".join(said for said in (self.source_code, self.detail) if said)
+        return self.get_code_display()
 
 
 class EventMeaning(models.Model):

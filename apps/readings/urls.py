@@ -1,6 +1,6 @@
 from django.urls import path
 
-from apps.readings import views
+from apps.readings import validation_views, views
 
 urlpatterns = [
     path("uploads/", views.upload_list, name="upload_list"),
@@ -10,4 +10,7 @@ urlpatterns = [
     path("uploads/<int:pk>/discard/", views.upload_discard, name="upload_discard"),
     path("uploads/<int:pk>/retry/", views.upload_retry, name="upload_retry"),
     path("uploads/<int:pk>/rejected.csv", views.upload_rejected, name="upload_rejected"),
+    path("quality/", validation_views.data_quality, name="data_quality"),
+    path("quality/rules/", validation_views.validation_rules, name="validation_rules"),
+    path("quality/retry/", validation_views.validation_retry, name="validation_retry"),
 ]

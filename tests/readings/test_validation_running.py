@@ -304,7 +304,7 @@ def test_a_dry_run_counts_and_stores_nothing(meters, north):
     waiting = running.waiting(list(MeterState.objects.order_by("meter_id")), 60)
     for days, expected in ((3, (4, 1)), (5, (0, 0))):
         rows = [ValidationRule(zone=north, rule="zeros", limits={"days": days})]
-        assert checking.dry_run(waiting, north.pk, rows)["zeros"] == expected
+        assert checking.dry_run(waiting, north.pk, [rows])[0]["zeros"] == expected
     assert not ValidationHit.objects.exists()
 
 

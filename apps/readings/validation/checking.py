@@ -286,18 +286,22 @@ def period_sums(
     return np.where(complete, total[at, end] - total[at, start], np.nan)
 
 
-def dry_run(waiting: Waiting, zone: int | None, rows: list[ValidationRule]) -> dict[str, tuple[int, int]]:
-    """Rule → (days, meters) that would be hit with these settings, nothing stored."""
+def dry_run(waiting: Waiting, zone: int | None, tries: list[list[ValidationRule]]) -> list[dict[str, tuple[int, int]]]:
+    """For each set of settings, rule → (days, meters) that it would hit; nothing is stored."""
     first = int(waiting.checked_from.min()) - HISTORY_DAYS
     curves, _edited, _measured = read(waiting, first, int(waiting.checked_until.max()))
     zones = [zone] * len(waiting.meters)
-    settings = limits.settings_of_zones(zones, rows)
-    hits = together([day_hits(curves, waiting.meters, first, zones, settings), register_hits(waiting, zones, settings)])
-    counted = {}
-    for number, rule in enumerate(RULES):
-        own = hits.rule == number
-        counted[rule.name] = (
-            int((hits.last_day - hits.day + 1)[own].sum()),
-            len(np.unique(hits.meter[own])),
-        )
-    return counted
+    found = []
+    for rows in tries:
+        settings = limits.settings_of_zones(zones, rows)
+        days = day_hits(curves, waiting.meters, first, zones, settings)
+        found.append(counted(together([days, register_hits(waiting, zones, settings)])))
+    return found
+
+
+def counted(hits: Hits) -> dict[str, tuple[int, int]]:
+    days = hits.last_day - hits.day + 1
+    return {
+        rule.name: (int(days[hits.rule == number].sum()), len(np.unique(hits.meter[hits.rule == number])))
+        for number, rule in enumerate(RULES)
+    }

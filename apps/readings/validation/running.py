@@ -90,6 +90,8 @@ def packed(states: list[MeterState]) -> list[list[int]]:
 def days_of(state: MeterState) -> tuple[int, int]:
     """First and last changed day, in days since 1970; all of the meter's days where nobody said which."""
     since, until = state.unvalidated_from or state.first_day, state.unvalidated_until or state.last_day
+    # After a withdrawal a changed day may lie beyond the last that is left.
+    since, until = min(since, state.last_day), min(until, state.last_day)
     return (since - profiles.EPOCH).days, (until - profiles.EPOCH).days
 
 

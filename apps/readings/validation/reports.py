@@ -1,0 +1,296 @@
+"""What the page Data quality says: hits by rule and zone, how they go, which meters are worst, how much came."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import django_filters as filters
+from django.contrib.postgres.aggregates import ArrayAgg
+from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet, Sum
+from django.db.models.functions import Greatest, Least, TruncWeek
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from apps.accounts.models import User
+from apps.grid.models import Installation, Zone
+from apps.readings.models import Completeness, MeterState, ValidationHit, ValidationShard
+from apps.readings.validation import running
+from apps.readings.validation.rules import BY_NAME, RULES, Rule
+
+SHOWN_DAYS = 28
+TREND_WEEKS = 12
+COMPLETENESS_DAYS = 42
+WORST_SHOWN = 8
+# Shares of what should have come, below which a day is a step darker.
+STEPS = (0.999, 0.99, 0.95, 0.8)
+
+
+def data_until() -> date | None:
+    return MeterState.objects.aggregate(Max("last_day"))["last_day__max"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Hits of a rule in a zone over the days shown."""
+
+    zone: Zone
+    hits: int
+    meters: int
+
+
+@dataclass(frozen=True)
+class Line:
+    """A rule, zone by zone and over the weeks."""
+
+    rule: Rule
+    cells: list[Cell]
+    hits: int
+    before: int  # in as many days before
+    trend: list[int]  # hits that began in each week, oldest first
+
+    @property
+    def points(self) -> str:
+        """Of an SVG polyline in a box of 100 by 20."""
+        most, last = max(self.trend) or 1, len(self.trend) - 1
+        return " ".join(f"{100 * at / last:.0f},{20 - 20 * hits / most:.1f}" for at, hits in enumerate(self.trend))
+
+
+def lines(hits: QuerySet[ValidationHit], zones: list[Zone], until: date) -> list[Line]:
+    since = until - timedelta(days=SHOWN_DAYS - 1)
+    now, before = Q(last_day__gte=since), Q(day__lt=since)
+    counted = {
+        (rule, zone): numbers
+        for rule, zone, *numbers in hits.filter(last_day__gte=since - timedelta(days=SHOWN_DAYS), day__lte=until)
+        .order_by()
+        .values_list("rule", "zone")
+        .annotate(
+            now=Count("pk", filter=now),
+            earlier=Count("pk", filter=before),
+            meters=Count("meter", filter=now, distinct=True),
+        )
+    }
+    monday = until - timedelta(days=until.weekday() + 7 * (TREND_WEEKS - 1))
+    begun = hits.filter(day__gte=monday).order_by().values_list("rule", TruncWeek("day")).annotate(many=Count("pk"))
+    weeks = {(rule, week): many for rule, week, many in begun}
+    mondays = [monday + timedelta(days=7 * number) for number in range(TREND_WEEKS)]
+    found = []
+    for rule in RULES:
+        of_zone = {zone: numbers for (name, zone), numbers in counted.items() if name == rule.name}
+        found.append(
+            Line(
+                rule=rule,
+                cells=[Cell(zone, *(of_zone.get(zone.pk, (0, 0, 0))[::2])) for zone in zones],
+                hits=sum(numbers[0] for numbers in of_zone.values()),
+                before=sum(numbers[1] for numbers in of_zone.values()),
+                trend=[weeks.get((rule.name, day), 0) for day in mondays],
+            )
+        )
+    return found
+
+
+@dataclass(frozen=True)
+class WorstMeter:
+    serial: str
+    number: str | None  # of its consumer
+    zone: Zone | None
+    days: int  # that were hit, each rule by itself
+    rules: list[Rule]
+    last_day: date
+
+
+def worst_meters(hits: QuerySet[ValidationHit], zones: list[Zone], until: date) -> list[WorstMeter]:
+    """Of the days shown, those with most days that a rule caught."""
+    since = until - timedelta(days=SHOWN_DAYS - 1)
+    rows = (
+        hits.filter(last_day__gte=since, day__lte=until)
+        .order_by()
+        .values_list("meter__serial", "fitted__consumer__number", "zone")
+        .annotate(
+            many=Count("pk"),
+            days=Sum(Least(F("last_day"), until) - Greatest(F("day"), since)),
+            rules=ArrayAgg("rule", distinct=True),
+            last=Max("last_day"),
+        )
+        .order_by("-days", "-many", "meter__serial")[:WORST_SHOWN]
+    )
+    by_id = {zone.pk: zone for zone in zones}
+    return [
+        WorstMeter(
+            serial=serial,
+            number=number,
+            zone=by_id.get(zone),
+            days=days.days + many,
+            rules=[BY_NAME[name] for name in names if name in BY_NAME],
+            last_day=last,
+        )
+        for serial, number, zone, many, days, names, last in rows
+    ]
+
+
+def share_in_words(share: float | None) -> str:
+    """Rounded down: what is not complete never reads 100 %."""
+    return "–" if share is None else _("%(share).1f %%") % {"share": int(1000 * share) / 10}
+
+
+@dataclass(frozen=True)
+class DayOfZone:
+    day: date
+    share: float | None  # None: nobody should have sent anything
+    silent: int
+    meters: int
+    missing: int
+
+    @property
+    def iso(self) -> str:
+        return self.day.isoformat()
+
+    @property
+    def words(self) -> str:
+        return _("%(day)s: %(share)s came, %(missing)d readings missing, %(silent)d of %(meters)d meters silent") % {
+            "day": date_format(self.day, "j M"),
+            "share": share_in_words(self.share),
+            "missing": self.missing,
+            "silent": self.silent,
+            "meters": self.meters,
+        }
+
+    @property
+    def step(self) -> str:
+        """How dark: 0 all came, 4 little came."""
+        return "none" if self.share is None else str(sum(self.share < step for step in STEPS))
+
+
+@dataclass(frozen=True)
+class ZoneDays:
+    zone: Zone
+    days: list[DayOfZone]
+    share: float  # of all days shown
+
+    @property
+    def share_words(self) -> str:
+        return share_in_words(self.share)
+
+
+def completeness(zones: list[Zone], until: date) -> list[ZoneDays]:
+    first = until - timedelta(days=COMPLETENESS_DAYS - 1)
+    stored = {
+        (zone, day): numbers
+        for zone, day, *numbers in Completeness.objects.filter(zone__in=zones, day__range=(first, until)).values_list(
+            "zone", "day", "came", "expected", "silent", "meters"
+        )
+    }
+    found = []
+    for zone in zones:
+        days = []
+        for number in range(COMPLETENESS_DAYS):
+            day = first + timedelta(days=number)
+            came, expected, silent, meters = stored.get((zone.pk, day), (0, 0, 0, 0))
+            days.append(DayOfZone(day, came / expected if expected else None, silent, meters, expected - came))
+        came, expected = (sum(stored.get((zone.pk, one.day), (0, 0))[at] for one in days) for at in (0, 1))
+        if expected:
+            found.append(ZoneDays(zone, days, came / expected))
+    return found
+
+
+class HitFilter(filters.FilterSet):
+    q = filters.CharFilter(method="named", label=gettext_lazy("Search"))
+    rule = filters.ChoiceFilter(
+        choices=[(rule.name, rule.label) for rule in RULES],
+        empty_label=gettext_lazy("Any rule"),
+        label=gettext_lazy("Rule"),
+    )
+    zone = filters.ModelChoiceFilter(
+        "zone",
+        queryset=lambda request: Zone.objects.visible_to(request.user).defer("area"),
+        to_field_name="code",
+        method="in_zone",
+        empty_label=gettext_lazy("Any zone"),
+        label=gettext_lazy("Zone"),
+    )
+    day = filters.DateFilter(method="on_day", label=gettext_lazy("Day"))
+
+    class Meta:
+        model = ValidationHit
+        fields: list[str] = []
+
+    def named(self, hits, name, value):
+        return hits.filter(
+            Q(meter__serial__icontains=value)
+            | Exists(Installation.objects.filter(meter=OuterRef("meter"), consumer__number__icontains=value))
+        )
+
+    def in_zone(self, hits, name, value):
+        return hits.filter(zone=value.pk)
+
+    def on_day(self, hits, name, value):
+        return hits.filter(day__lte=value, last_day__gte=value)
+
+
+def for_list(user: User) -> QuerySet[ValidationHit]:
+    return (
+        ValidationHit.objects.visible_to(user)
+        .select_related("meter")
+        .annotate(consumer_number=F("fitted__consumer__number"), consumer_name=F("fitted__consumer__name"))
+        .order_by("-last_day", "-day", "meter__serial", "pk")
+    )
+
+
+def in_words(hit: ValidationHit, slots: int) -> str:
+    """What was found, short. `slots` are those of the meter's day."""
+    value, limit = hit.value or 0, hit.limit
+    days = (hit.last_day - hit.day).days + 1
+    time = "" if hit.first_slot is None else clock(hit.first_slot, slots)
+    amounts = {"value": value, "limit": limit or 0, "days": days, "time": time}
+    if hit.rule in {"spike", "negative"} and time:
+        return _("%(value).2f kWh at %(time)s, limit %(limit).2f") % amounts
+    texts = {
+        "gap": _("%(value).4g h missing a day") if days == 1 else _("up to %(value).4g h missing a day"),
+        "zeros": _("nothing but zeros for %(days)d days"),
+        "stuck": _("the same value for %(days)d days"),
+        "high_usage": _("%(value).1f kWh a day, limit %(limit).1f"),
+        "low_usage": _("%(value).1f kWh a day, limit %(limit).1f"),
+        "time_shift": _("%(value)+.0f h"),
+        "duplicate": _("as %(value).0f days before"),
+        "same_curve": _("%(value).0f meters alike"),
+        "register": _("%(value).1f kWh apart, limit %(limit).1f"),
+        "negative": _("%(value).2f kWh"),
+    }
+    return texts.get(hit.rule, "%(value)g") % amounts
+
+
+def clock(slot: int, slots: int) -> str:
+    """Of the utility's standard time."""
+    minutes = slot * 1440 // max(slots, 1)
+    return f"{minutes // 60:02}:{minutes % 60:02}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the list."""
+
+    hit: ValidationHit
+    rule: Rule | None
+    zone: Zone | None
+    words: str
+
+
+def rows(hits: list[ValidationHit], zones: list[Zone]) -> list[Row]:
+    intervals = dict(
+        MeterState.objects.filter(meter__in=[hit.meter_id for hit in hits]).values_list("meter", "interval_minutes")
+    )
+    by_id = {zone.pk: zone for zone in zones}
+    return [
+        Row(
+            hit,
+            BY_NAME.get(hit.rule),
+            by_id.get(hit.zone),
+            in_words(hit, 1440 // intervals.get(hit.meter_id, 60)),
+        )
+        for hit in hits
+    ]
+
+
+def waiting() -> tuple[int, int]:
+    """Meters that wait for validation, and parts that were parked."""
+    parked = ValidationShard.objects.filter(status=ValidationShard.Status.FAILED)
+    return running.pending().count(), sum(len(ids) for ids in parked.values_list("meter_ids", flat=True))

@@ -1,0 +1,80 @@
+"""Pages about the quality of readings: what the rules caught, how much came, how the rules are set."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.core.paginator import Paginator
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.vary import vary_on_headers
+
+from apps.grid.models import Zone
+from apps.readings.validation import reports, running
+from apps.readings.validation.forms import RulesForm
+
+HITS_ON_A_PAGE = 40
+
+may_see = permission_required("readings.view_validationhit", raise_exception=True)
+may_set = permission_required("readings.change_validationrule", raise_exception=True)
+
+
+@require_safe
+@may_see
+@vary_on_headers("HX-Request")  # a browser that goes back must not show the fragment as the page
+def data_quality(request):
+    """Hits of the rules by rule, zone and week, the completeness of readings, and the hits one by one."""
+    zones = list(Zone.objects.visible_to(request.user).defer("area"))
+    hits = reports.for_list(request.user)
+    chosen = reports.HitFilter(request.GET, queryset=hits, request=request)
+    page = Paginator(chosen.qs, HITS_ON_A_PAGE).get_page(request.GET.get("page"))
+    context = {
+        "filter": chosen,
+        "page": page,
+        "rows": reports.rows(list(page), zones),
+        "narrowed": any(value for key, value in request.GET.items() if key != "page"),
+    }
+    if request.htmx:
+        return render(request, "readings/_validation_hits.html", context)
+    until = reports.data_until()
+    context |= {"until": until, "days": reports.SHOWN_DAYS, "zones": zones}
+    if until:
+        waiting, parked = reports.waiting()
+        context |= {
+            "lines": reports.lines(hits, zones, until),
+            "worst": reports.worst_meters(hits, zones, until),
+            "completeness": reports.completeness(zones, until),
+            "weeks": reports.TREND_WEEKS,
+            "waiting": waiting,
+            "parked": parked,
+        }
+    return render(request, "readings/validation.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@may_set
+def validation_rules(request):
+    """How the rules are set everywhere or in a zone; with htmx only what these settings would hit."""
+    zones = Zone.objects.visible_to(request.user).defer("area")
+    place = request.GET.get("zone", "")
+    if not place and not request.user.sees_everything:
+        first = zones.exclude(code=Zone.UNASSIGNED).first()
+        return redirect(f"{request.path}?zone={first.code}") if first else render(request, "403.html", status=403)
+    zone = get_object_or_404(zones, code=place) if place else None
+    form = RulesForm(request.POST or None, zone=zone)
+    if request.method == "POST" and form.is_valid():
+        if request.htmx:
+            return render(request, "readings/_validation_dry_run.html", {"tried": form.tried()})
+        form.save()
+        messages.success(request, _("The rules are set. All days are validated once more in the background."))
+        return redirect(request.get_full_path())
+    context = {"form": form, "zone": zone, "zones": zones, "may_set_everywhere": request.user.sees_everything}
+    template = "readings/_validation_dry_run.html" if request.htmx else "readings/validation_rules.html"
+    return render(request, template, context)
+
+
+@require_POST
+@may_set
+def validation_retry(request):
+    running.retry()
+    return redirect(reverse("data_quality"))
