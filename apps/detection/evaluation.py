@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from apps.detection import words
+from apps.detection import feature_words, words
 from apps.detection.models import Evaluation, ModelVersion
 
 # Figure → what it is called, and what it means.
@@ -95,7 +95,9 @@ def models(summary: dict) -> list[tuple[str, list[Figure]]]:
 def weighed(rows: list[dict] | None) -> list[Bar]:
     """Features by their weight; the first is drawn at full length."""
     most = max((row["share"] for row in rows or []), default=0) or 1
-    return [Bar(row["name"].replace("_", " "), "", None, row["share"], None, row["share"] / most) for row in rows or []]
+    return [
+        Bar(feature_words.word(row["name"]), "", None, row["share"], None, row["share"] / most) for row in rows or []
+    ]
 
 
 @dataclass(frozen=True)
