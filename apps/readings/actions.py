@@ -8,12 +8,13 @@ from pathlib import Path
 from django.core.files.base import File
 from django.db import IntegrityError, transaction
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps import claims
 from apps.accounts.models import User
 from apps.bell import ring
-from apps.readings import files, importers, importing, progress
+from apps.readings import files, importers, importing, progress, withdrawal
 from apps.readings.guessing import guess
 from apps.readings.importers.base import FileFault
 from apps.readings.models import Sender, Upload, upload_path
@@ -22,7 +23,7 @@ from apps.readings.statements import Statement
 log = logging.getLogger(__name__)
 
 KEY_LENGTH = Upload._meta.get_field("idempotency_key").max_length
-SETTLED_WITHOUT_READINGS = [Upload.Status.FAILED, Upload.Status.DISCARDED]
+SETTLED_WITHOUT_READINGS = [Upload.Status.FAILED, Upload.Status.DISCARDED, Upload.Status.WITHDRAWN]
 
 
 class MoveNotAllowed(Exception):
@@ -160,6 +161,8 @@ def _confirm(upload: Upload) -> None:
 def discard(*, upload: Upload, by: User) -> Upload:
     """Put aside a draft, or a failed upload that nobody will mend. The file stays, and the same one may come again."""
     upload = _locked(upload, Upload.Status.DRAFT, Upload.Status.FAILED)
+    if upload.imported_at:
+        raise MoveNotAllowed  # it brought readings, and failed at being withdrawn or imported again
     upload.status = Upload.Status.DISCARDED
     upload.save(update_fields=["status"])
     return upload
@@ -180,6 +183,30 @@ def retry(*, upload: Upload, by: User) -> Upload:
             upload.save(update_fields=["error"])
             return upload
     upload.status, upload.attempts, upload.error = Upload.Status.PENDING, 0, ""
+    upload.save()
+    ring("readings.import_pending")
+    return upload
+
+
+@transaction.atomic
+def withdraw(*, upload: Upload, by: User) -> Upload:
+    """Take back what a wrong upload brought. A worker does it in a moment; see readings.withdrawal."""
+    upload = _locked(upload, Upload.Status.IMPORTED)
+    upload.status, upload.attempts, upload.error = Upload.Status.PENDING, 0, ""
+    upload.withdrawn_at, upload.withdrawn_by = timezone.now(), by
+    upload.save(update_fields=["status", "attempts", "error", "withdrawn_at", "withdrawn_by"])
+    ring("readings.import_pending")
+    return upload
+
+
+@transaction.atomic
+def restore(*, upload: Upload, by: User) -> Upload:
+    """Undo a withdrawal, or give up one that failed: the raw file is imported again."""
+    upload = _locked(upload, Upload.Status.WITHDRAWN, Upload.Status.FAILED)
+    if not upload.withdrawn_at or _known(upload.sha256, upload.by):
+        raise MoveNotAllowed
+    upload.status, upload.attempts, upload.error = Upload.Status.PENDING, 0, ""
+    upload.withdrawn_at = upload.withdrawn_by = upload.imported_at = None
     upload.save()
     ring("readings.import_pending")
     return upload
@@ -206,7 +233,7 @@ def import_upload(upload: Upload) -> bool:
             return False
         try:
             with progress.shown(upload) as shown:
-                return importing.run(upload, shown)
+                return (withdrawal if upload.withdrawn_at else importing).run(upload, shown)
         except FileFault as fault:
             fail(upload, str(fault))
         except Exception as error:

@@ -146,7 +146,12 @@ def write(upload: Upload, parsed: Parsed, progress: Progress) -> None:
     upload.meters_registered += len(ids) - len(known)
     upload.readings = int(readings[id_at > 0].sum()) - upload.register_reads
     upload.meters = len(ids)
-    if merge.tally.days:
+    taken = parsed.periods[id_at[parsed.periods.meters] > 0]
+    if len(taken):
+        first_day, last_day = (
+            min(first_day, date_of(taken.first_days.min())), max(last_day, date_of(taken.last_days.max()))
+        )  # fmt: skip
+    if first_day <= last_day:
         upload.first_day, upload.last_day = first_day, last_day
     finish(upload, parsed, merge)
 

@@ -209,3 +209,7 @@ def keys_of(meters: np.ndarray, days: np.ndarray) -> np.ndarray:
 
 def date_of(day: int) -> date:
     return np.datetime64(int(day), "D").item()
+
+
+def day_number(day: date) -> int:
+    return (day - EPOCH).days

@@ -1,13 +1,14 @@
 from celery import shared_task
 
-from apps.readings import actions
+from apps.readings import actions, held
 from apps.readings.models import Upload
 from apps.readings.validation import running
 
 
 @shared_task(name="readings.import_pending")
 def import_pending() -> int:
-    """Import what waits, oldest first. How many uploads were imported."""
+    """Import what waits, oldest first. How many uploads were imported or withdrawn."""
+    held.release()
     imported, tried = 0, []
     # One at a time: what was confirmed meanwhile comes along, and what another worker has taken is passed by.
     while upload := Upload.objects.pending().exclude(pk__in=tried).order_by("at").first():
