@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from ml.calendar import slots_ahead, to_civil_days
-from ml.peers import median_of_others
+from ml.peers import known_median_of_others
 from ml.window import MeterWindow
 
 METERS_PER_BLOCK = 256
@@ -22,6 +22,8 @@ LEAST_COVERAGE = 0.5
 OUTAGE_LEVEL = 0.8
 """Neighbours below this share of their usual level: a day of outages, on which no meter is judged."""
 USUAL_DAYS = 15
+LEAST_LEVEL = 0.02
+"""Of the neighbours, also where all of them count nothing: a ratio to it stays finite."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,9 +166,9 @@ class Neighbourhood:
         self.reference = reference_mask(~np.isnan(level))
         usual = mean_over(level, self.reference)[:, None]
         ratio = np.where(usual > 0, level / np.maximum(usual, 1e-3), np.nan)
-        others, count = median_of_others(ratio, window.peer_group)
-        self.peer_level = np.where(count[:, None] > 0, others, 1).astype(np.float32)
-        self.peer_level[self.peer_level <= 0] = 1
+        others, count = known_median_of_others(ratio, window.peer_group)
+        # A day on which all neighbours counted nothing is an outage; one on which nobody was read says nothing.
+        self.peer_level = np.where(np.isnan(others), 1, np.maximum(others, LEAST_LEVEL)).astype(np.float32)
         self.peer_count = count
         self._sum_up()
 

@@ -11,7 +11,13 @@ def median_of_others(values: np.ndarray, group: np.ndarray) -> tuple[np.ndarray,
 
     Returns that, 0 where there is nobody to compare with, and the (M,) number of other rows that it rests on.
     """
-    others, count = np.zeros_like(values), np.zeros(len(values), int)
+    others, count = known_median_of_others(values, group)
+    return np.nan_to_num(others), count
+
+
+def known_median_of_others(values: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The same with NaN where none of the others has a value: silence is not the same as nothing consumed."""
+    others, count = np.full_like(values, np.nan), np.zeros(len(values), int)
     has_data = ~np.isnan(values).all(axis=1)
     if not values.size:
         return others, count
@@ -24,7 +30,7 @@ def median_of_others(values: np.ndarray, group: np.ndarray) -> tuple[np.ndarray,
         elif total > LEAST_PEERS:
             everybody = np.sort(values.T, axis=1) if everybody is None else everybody
             others[rows], count[rows] = _leave_one_out(values[rows], values, everybody), total - 1
-    return np.nan_to_num(others), count
+    return others, count
 
 
 def _leave_one_out(own: np.ndarray, pool: np.ndarray, ranked: np.ndarray | None = None) -> np.ndarray:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ml.evidence import Neighbourhood, blocks, fill_gaps, reference_length, reference_mask
+from ml.evidence import Neighbourhood, blocks, fill_gaps, reference_length, reference_mask, without_outages
 from tests.ml.conftest import SUSPECT, make_street, make_window
 
 
@@ -120,3 +120,12 @@ def test_a_gap_is_filled_with_the_meters_median_of_that_hour():
     assert filled[1, 7, 4] in np.sort(np.delete(kwh[1, :, 4], 7))[[14, 15]]
     assert (filled[0, :, 9] == 0).all()
     assert np.isnan(kwh[1, 7, 4])
+
+
+def test_a_day_on_which_all_neighbours_count_nothing_is_an_outage_and_missing(street):
+    street[:, 60] = 0
+    evidence = evidence_of(street)
+
+    assert (evidence.peer_level[:, 60] < 0.05).all()
+    assert np.isnan(without_outages(evidence).kwh[:, 60]).all()
+    assert not np.isnan(without_outages(evidence).kwh[:, 61]).any()

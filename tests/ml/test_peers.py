@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ml.peers import median_of_others
+from ml.peers import known_median_of_others, median_of_others
 
 
 def naive(values, group):
@@ -37,3 +37,13 @@ def test_a_lonely_meter_is_compared_with_the_whole_window():
 def test_without_anybody_else_there_is_no_movement_to_take_out():
     others, count = median_of_others(np.array([[3.0, np.nan]]), np.array([0]))
     assert (others.tolist(), count.tolist()) == ([[0, 0]], [0])
+
+
+def test_silence_of_all_others_is_not_nothing():
+    values = np.ones((7, 3))
+    values[:, 1], values[:, 2] = np.nan, 0.0
+
+    others, _ = known_median_of_others(values, np.zeros(7, int))
+
+    assert np.isnan(others[:, 1]).all()
+    assert (others[:, 2] == 0).all()
