@@ -75,8 +75,10 @@
   document.querySelectorAll(".toast-line:not(.error)").forEach(fade);
 
   const words = document.body.dataset;
-  document.addEventListener("htmx:sendError", () => say(words.offline, true));
-  document.addEventListener("htmx:responseError", () => say(words.failed, true));
+  // A part that follows what happens asks again soon: its failures are not worth a word each.
+  const asksByItself = (event) => event.detail.elt?.matches?.("[data-live]");
+  document.addEventListener("htmx:sendError", (event) => asksByItself(event) || say(words.offline, true));
+  document.addEventListener("htmx:responseError", (event) => asksByItself(event) || say(words.failed, true));
   // A session that ended answers with the log-in page, which belongs on a page of its own.
   document.addEventListener("htmx:beforeSwap", (event) => {
     const answered = new URL(event.detail.xhr.responseURL || location.href);
@@ -84,6 +86,35 @@
       event.preventDefault();
       location.reload();
     }
+  });
+
+  // Parts that follow what happens ask while somebody looks, and not while somebody is choosing something in them.
+  function inUse(part) {
+    const focused = part.contains(document.activeElement) && document.activeElement.matches("input, select, textarea");
+    return focused || part.querySelector("input[type=checkbox]:checked, dialog[open]") !== null;
+  }
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (asksByItself(event) && (document.hidden || inUse(event.detail.target))) event.preventDefault();
+  });
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) document.querySelectorAll("[data-live]").forEach((asking) => htmx.trigger(asking, "wake"));
+  });
+  // Whoever walks a list stays on the row, or link, on which they were.
+  let stood = null;
+  const linkTo = (part, link) => link && [...part.querySelectorAll("a")].find((one) => one.getAttribute("href") === link);
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (!asksByItself({ detail: event.detail.requestConfig })) return;
+    const part = event.detail.target;
+    const href = (element) => element?.getAttribute("href");
+    const focused = part.contains(document.activeElement) ? document.activeElement : null;
+    stood = { id: part.id, row: href(part.querySelector("[data-walk] > [aria-current] a")), focused: href(focused) };
+  });
+  document.addEventListener("htmx:afterSwap", () => {
+    const part = stood && byId(stood.id);
+    if (!part) return;
+    linkTo(part, stood.row)?.closest("[data-walk] > *")?.setAttribute("aria-current", "true");
+    linkTo(part, stood.focused)?.focus({ preventScroll: true });
+    stood = null;
   });
 
   // One box ticks all boxes of a name: data-ticks="consumers".

@@ -14,7 +14,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from apps.cases import actions, casefile, workflow
+from apps.cases import actions, casefile, live, workflow
 from apps.cases.filters import CaseFilter, chosen_only, columns, counts_by_level, investigators, investigators_of
 from apps.cases.forms import AssignForm, BulkAssignForm, CloseForm, MoveForm, NoteForm
 from apps.cases.models import Case
@@ -35,6 +35,9 @@ def case_queue(request):
     visible = Case.objects.visible_to(request.user)
     if request.method == "POST":
         return _assign_in_bulk(request, visible)
+    seen, version = live.seen(request), live.cases_version()
+    if seen == version:
+        return live.nothing_new()
     chosen = CaseFilter(request.GET, queryset=visible.for_queue().select_related("inspection"), request=request)
     other_levels = request.GET.copy()
     other_levels.pop("level", None)
@@ -46,11 +49,13 @@ def case_queue(request):
         "narrowed": any(value for key, value in request.GET.items() if key not in {"sort", "page"}),
         "people": investigators() if request.user.has_perm("cases.assign_case") else [],
         "columns": columns(request.GET.get("sort") or "-score"),
+        "version": version,
     }
     if not request.htmx:
         return render(request, "cases/queue.html", context)
     response = render(request, "cases/_queue.html", context)
-    response["HX-Replace-Url"] = chosen_only(request)
+    if seen is None:
+        response["HX-Replace-Url"] = chosen_only(request)
     return response
 
 
@@ -88,9 +93,19 @@ def cases_of_upload(request, pk: int):
 
 @require_safe
 @may_see
+@vary_on_headers("HX-Request")
 def case(request, pk: int):
+    seen = live.seen(request)
+    if seen is None:
+        found = get_object_or_404(casefile.cases_of(request.user), pk=pk)
+        context = casefile.everything_about(found, request.user)
+        return render(request, "cases/case.html", {**context, "version": live.case_version(found)})
+    version = live.case_version(get_object_or_404(Case.objects.visible_to(request.user), pk=pk))
+    if seen == version:
+        return live.nothing_new()
     found = get_object_or_404(casefile.cases_of(request.user), pk=pk)
-    return render(request, "cases/case.html", casefile.everything_about(found, request.user))
+    context = casefile.everything_about(found, request.user)
+    return render(request, "cases/_case_live.html", {**context, "version": version})
 
 
 @require_POST

@@ -9,8 +9,9 @@ from django.db.models.functions import TruncWeek
 from django.utils import timezone
 
 from apps.accounts.models import User
+from apps.cases import live
 from apps.cases.filters import LATE_AFTER, late
-from apps.cases.models import Case
+from apps.cases.models import Case, CaseEvent
 from apps.detection.models import RiskLevel, RiskScore, ScoringShard
 from apps.grid.models import Zone
 from apps.inspections.models import FINDS, Inspection, Outcome
@@ -19,6 +20,7 @@ from apps.readings.models import Upload
 ROWS = 8
 WEEKS = 26
 WEEKS_SHOWN = 8
+RECENT_UPLOADS = 20
 # The timetable looks every minute; what waits much longer waits for a worker that is not there.
 WORKER_EXPECTED_WITHIN = timedelta(minutes=3)
 
@@ -52,6 +54,16 @@ class Pipeline:
     @property
     def is_calm(self) -> bool:
         return not (self.waiting or self.drafts or self.failed or self.parked_shards)
+
+
+def version() -> str:
+    """Of all that the first screen counts, for whomever: cases, scores, and the uploads that are under way."""
+    events = CaseEvent.objects.aggregate(last=Max("pk"))["last"]
+    scores = RiskScore.objects.aggregate(last=Max("pk"))["last"]
+    uploads = Upload.objects.order_by("-pk").values_list("pk", "status")[:RECENT_UPLOADS]
+    parked = ScoringShard.objects.filter(status=ScoringShard.Status.FAILED).aggregate(last=Max("pk"))["last"]
+    states = "".join(status[0] for _pk, status in uploads)
+    return live.version(events, scores, parked, uploads[0][0] if uploads else None, states)
 
 
 def everything(user: User) -> dict:

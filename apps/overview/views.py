@@ -9,7 +9,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from apps.cases import casefile
+from apps.cases import casefile, live
 from apps.cases.filters import chosen_only
 from apps.detection import reasons
 from apps.detection.models import RiskLevel
@@ -27,8 +27,13 @@ may_see_consumers = permission_required("grid.view_consumer", raise_exception=Tr
 
 @require_safe
 @may_see_cases
+@vary_on_headers("HX-Request")
 def home(request):
-    return render(request, "overview/home.html", first_screen.everything(request.user))
+    seen, version = live.seen(request), first_screen.version()
+    if seen == version:
+        return live.nothing_new()
+    template = "overview/home.html" if seen is None else "overview/_home.html"
+    return render(request, template, {**first_screen.everything(request.user), "version": version})
 
 
 @require_safe
@@ -80,9 +85,13 @@ def consumer_search(request):
 
 @require_safe
 @may_see_consumers
+@vary_on_headers("HX-Request")
 def consumer(request, number: str):
     visible = Consumer.objects.visible_to(request.user).select_related("zone", "standing__score")
     found = get_object_or_404(visible, number=number)
+    seen, version = live.seen(request), live.consumer_version(found)
+    if seen == version:
+        return live.nothing_new()
     score = found.standing.score if hasattr(found, "standing") else None
     evidence = casefile.evidence(found, request.user, score and score.onset_on)
     cases = list(found.cases.select_related("inspection", "assignee").order_by("-opened_at"))
@@ -103,8 +112,9 @@ def consumer(request, number: str):
         "timeline": history.timeline(scores, cases, evidence),
         "scores": scores,
         "sparkline": history.sparkline(scores),
+        "version": version,
     }
-    return render(request, "overview/consumer.html", context)
+    return render(request, "overview/consumer.html" if seen is None else "overview/_consumer_live.html", context)
 
 
 @require_safe

@@ -1,0 +1,51 @@
+"""Pages that follow what happens.
+
+A part of a page that does carries the version that it shows and asks for the next one every few seconds (`_live.html`,
+`static/app.js`). While there is none the answer is 204, which costs one small query and changes nothing on the page.
+"""
+
+from django.db.models import Max
+from django.http import HttpResponse
+
+from apps.cases.models import Case, CaseEvent
+from apps.grid.models import Consumer
+
+SEEN = "seen"
+
+
+def seen(request) -> str | None:
+    """The version that the asking part shows; None for a request that is no such question.
+
+    It is taken out of the query, from which the part makes its links.
+    """
+    if SEEN not in request.GET or not request.htmx:
+        return None
+    query = request.GET.copy()
+    found = query.pop(SEEN)[-1]
+    request.GET, request.META["QUERY_STRING"] = query, query.urlencode()
+    return found
+
+
+def nothing_new() -> HttpResponse:
+    return HttpResponse(status=204)
+
+
+def version(*parts: object) -> str:
+    return "v" + "-".join("" if part is None else str(part) for part in parts)
+
+
+def cases_version() -> str:
+    """Of everybody's cases: each change of one is an event."""
+    return version(CaseEvent.objects.aggregate(last=Max("pk"))["last"])
+
+
+def case_version(case: Case) -> str:
+    """Of one case and what the models think of its consumer by now."""
+    standing = Case.objects.filter(pk=case.pk).values_list("consumer__standing__score", flat=True)
+    return version(case.history.aggregate(last=Max("pk"))["last"], *standing)
+
+
+def consumer_version(consumer: Consumer) -> str:
+    """Of the score that stands for a consumer, and its cases."""
+    score = consumer.standing.score_id if hasattr(consumer, "standing") else None
+    return version(score, CaseEvent.objects.filter(case__consumer=consumer).aggregate(last=Max("pk"))["last"])
