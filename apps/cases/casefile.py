@@ -28,6 +28,15 @@ EVENTS_SHOWN = 20
 
 
 @dataclass(frozen=True)
+class Reported:
+    """An event of the meter, and what the newest score that knows it made of it."""
+
+    event: MeterEvent
+    weight: float | None  # 0..1; None: not weighed yet
+    note: str
+
+
+@dataclass(frozen=True)
 class Evidence:
     """Facts about a consumer, whoever asks for them."""
 
@@ -36,7 +45,7 @@ class Evidence:
     curve: charts.Curve | None
     supplies: list[Supply]
     installations: list[Installation]
-    events: list[MeterEvent]
+    reported: list[Reported]
     inspections: list[Inspection]
 
     @property
@@ -63,9 +72,21 @@ def evidence(consumer: Consumer, user: User, onset: date | None) -> Evidence:
         curve=charts.curve(consumer.pk, links, onset),
         supplies=list(consumer.supplies.select_related("contract").order_by("-valid")),
         installations=installations,
-        events=list(events_at(consumer)[:EVENTS_SHOWN]),
+        reported=reported_at(consumer),
         inspections=list(consumer.inspections.standing().select_related("by")),
     )
+
+
+def reported_at(consumer: Consumer) -> list[Reported]:
+    """The newest events, with what they were worth to the score that stands."""
+    standing = getattr(consumer, "standing", None)
+    kept = {one["id"]: one for one in standing.score.events} if standing else {}
+    found = []
+    for event in events_at(consumer)[:EVENTS_SHOWN]:
+        one = kept.get(event.pk)
+        note = words.event_note(one) if one else _("not weighed: newer than the score, or more than a year old")
+        found.append(Reported(event, one and one["weight"], note))
+    return found
 
 
 def events_at(consumer: Consumer) -> QuerySet[MeterEvent]:
@@ -223,8 +244,8 @@ def chart(found: Evidence, score: RiskScore | None) -> dict | None:
         if link.valid.lower and link.valid.lower > found.curve.first_day
     ]
     marks += [
-        {"day": localtime(event.at).date().isoformat(), "text": event.get_code_display(), "sort": "event"}
-        for event in found.events
+        {"day": localtime(one.event.at).date().isoformat(), "text": mark_of(one), "sort": "event"}
+        for one in found.reported
     ]
     marks += [
         {"day": visit.inspected_on.isoformat(), "text": visit.get_outcome_display(), "sort": "visit"}
@@ -243,6 +264,13 @@ def chart(found: Evidence, score: RiskScore | None) -> dict | None:
             "since": _("since"),
         },
     }
+
+
+def mark_of(one: Reported) -> str:
+    """An event as the curve's mark names it: its weight tells whether it counted."""
+    if one.weight is None:
+        return one.event.words
+    return _("%(event)s, weight %(weight).2f") % {"event": one.event.words, "weight": one.weight}
 
 
 def mean_days(curve: charts.Curve, onset: date | None) -> dict:

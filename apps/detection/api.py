@@ -16,6 +16,7 @@ from apps.detection import curves, reasons, words
 from apps.detection.models import EnergyBalance, Kind, ModelVersion, RiskLevel, RiskScore
 from apps.grid import converters  # noqa: F401 makes <number:...> known
 from apps.grid.models import Consumer
+from apps.readings.models import MeterEvent
 
 MOST_DAYS = 366  # rules compare days with each other: a lifetime of them would hold up a web process for minutes
 
@@ -59,6 +60,15 @@ class NoteSerializer(serializers.Serializer):
     sentence = serializers.CharField()
 
 
+class EventSerializer(serializers.Serializer):
+    event = serializers.CharField(help_text="What the meter reported, in our vocabulary.")
+    code = serializers.CharField(help_text="As the sender spelled it.")
+    at = serializers.DateTimeField()
+    weight = serializers.FloatField(help_text="What it is worth as evidence, 0 to 1.")
+    why = serializers.CharField(help_text="Why it counts so, as a code.")
+    sentence = serializers.CharField()
+
+
 class RiskSerializer(serializers.Serializer):
     score = serializers.FloatField(
         allow_null=True, help_text="0 to 1, higher is more suspicious; it ranks, it is no probability."
@@ -81,6 +91,7 @@ class RiskSerializer(serializers.Serializer):
     benign_alternative = BenignSerializer(allow_null=True, help_text="The honest change that fits best.")
     reference_days = serializers.IntegerField(help_text="Days that count as the consumer's usual past.")
     notes = NoteSerializer(many=True, help_text="What the score could not rest on.")
+    events = EventSerializer(many=True, help_text="What the meter reported beside its readings, newest first.")
     data_from = serializers.DateField(allow_null=True)
     data_until = serializers.DateField(allow_null=True)
 
@@ -140,9 +151,27 @@ def risk_of(score: RiskScore) -> dict:
             {"code": code, "sentence": sentence}
             for code, sentence in zip(score.notes, words.notes(score.notes, score.reference_days), strict=True)
         ],
+        "events": events_of(score),
         "data_from": score.data_from,
         "data_until": score.data_until,
     }
+
+
+def events_of(score: RiskScore) -> list[dict]:
+    """Events that a score took into account, as far as they still stand."""
+    standing = MeterEvent.objects.in_bulk([kept["id"] for kept in score.events])
+    return [
+        {
+            "event": event.code,
+            "code": event.source_code,
+            "at": event.at,
+            "weight": kept["weight"],
+            "why": kept["why"],
+            "sentence": words.event_note(kept),
+        }
+        for kept in score.events
+        if (event := standing.get(kept["id"]))
+    ]
 
 
 class ConsumerRisk(APIView):

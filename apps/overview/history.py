@@ -42,7 +42,7 @@ def timeline(scores: list[RiskScore], cases: list[Case], found: Evidence) -> lis
             outcome = case.inspection.get_outcome_display()
             lines.append(Line(local_day(case.closed_at), "case", _("Case closed: %s") % outcome, case_id=case.pk))
     lines += [Line(visit.inspected_on, "visit", visit.get_outcome_display()) for visit in found.inspections]
-    lines += [Line(local_day(event.at), "event", event.get_code_display()) for event in found.events]
+    lines += [Line(local_day(one.event.at), "event", one.event.words) for one in found.reported]
     lines += [
         Line(link.valid.lower, "contract", _("Contract %s begins") % link.contract)
         for link in found.supplies

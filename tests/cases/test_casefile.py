@@ -28,5 +28,24 @@ def test_what_a_meter_reported_elsewhere_is_no_evidence_here(north, ines):
     second = factories.InstallationFactory(meter=meter, valid=DateRange(moved, None), consumer__zone=north)
     before = meter.events.create(code="cover_opened", at=datetime(2026, 2, 28, 12, tzinfo=UTC))
     after = meter.events.create(code="magnetic_field", at=datetime(2026, 3, 1, 12, tzinfo=UTC))
-    assert casefile.evidence(first.consumer, ines, None).events == [before]
-    assert casefile.evidence(second.consumer, ines, None).events == [after]
+    assert [one.event for one in casefile.evidence(first.consumer, ines, None).reported] == [before]
+    assert [one.event for one in casefile.evidence(second.consumer, ines, None).reported] == [after]
+
+
+def test_an_event_is_shown_with_its_weight_and_why_a_storm_counts_for_nothing(street, case, client, ines):
+    meter = case.consumer.installations.get().meter
+    magnet = meter.events.create(code="magnetic_field", at=datetime(2026, 2, 9, 3, tzinfo=UTC))
+    opened = meter.events.get(code="cover_opened")
+    storm = {"level": "transformer", "group": "T-1", "reported": 34, "size": 40, "minutes": 5}
+    case.score.events = [
+        {"id": magnet.pk, "weight": 0.42, "why": "with_change"},
+        {"id": opened.pk, "weight": 0.0, "why": "together", **storm},
+    ]
+    case.score.save()
+    meter.events.create(code="other", source_code="E17", detail="nobody knows", at=datetime(2026, 2, 8, tzinfo=UTC))
+    client.force_login(ines)
+    for page in (f"/cases/{case.pk}/", f"/consumers/{case.consumer.number}/"):
+        text = client.get(page).content.decode()
+        assert "34 of 40 meters behind transformer T-1 reported it within 5 minutes" in text
+        assert "E17 · nobody knows" in text
+        assert "0.42" in text
