@@ -32,7 +32,7 @@ SENTENCES: dict[str, str] = {
     "odd_hours": _("Uses %(factor)s times as much as before between 2 and 5 in the morning, since about %(since)s."),
     "spike": _("Peaks on %(days)s of the last %(of)s days were above three sigma, up to %(kwh)s kWh a reading."),
     "fits_family": _("The way its days changed fits this theft better than any honest change: %(family)s."),
-    "balance_follows": _("Its transformer delivers more than the meters behind it register, and the gap fits this meter."),
+    "balance_follows": _("Its transformer delivers more than its meters register, and the gap fits this meter."),
     "unusual_combination": _("Its changes taken together are rarer than those of %(percent)s %% of meters."),
     "above_neighbours": _("Uses %(factor)s times what its neighbours use."),
     "below_neighbours": _("Uses %(percent)s %% of what its neighbours use."),
