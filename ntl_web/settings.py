@@ -218,6 +218,11 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "CaseStatus": "apps.cases.models.Case.Status",
         "UploadStatus": "apps.readings.models.Upload.Status",
+        "ReferenceStatus": "apps.grid.models.ReferenceImport.Status",
+        "ReferenceKind": "apps.grid.models.ReferenceImport.Kind",
+        "ConsumerKind": "apps.grid.models.Consumer.Kind",
+        "MeterKind": "apps.grid.models.Meter.Kind",
+        "ContractStatus": "apps.grid.models.Supply.Status",
         "RiskLevel": "apps.detection.models.RiskLevel",
         "AnomalyKind": "apps.detection.models.Kind",
     },
@@ -231,7 +236,10 @@ UPLOADS_WAITING_MOST_BYTES = environment.number("UPLOADS_WAITING_MOST_BYTES", 20
 UPLOADS_RETRY_AFTER_SECONDS = environment.number("UPLOADS_RETRY_AFTER_SECONDS", 30)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024**2
 REGISTER_UNKNOWN_METERS = environment.flag("REGISTER_UNKNOWN_METERS", True)
-READINGS_OLDEST_YEARS = environment.number("READINGS_OLDEST_YEARS", 20)
+# What `manage.py forget_readings` forgets: everything about days longer ago than this. 0: nothing.
+READINGS_KEEP_YEARS = environment.number("READINGS_KEEP_YEARS", 0)
+# Days longer ago than this are rejected lines: nobody sends again what is to be forgotten.
+READINGS_OLDEST_YEARS = min(environment.number("READINGS_OLDEST_YEARS", 20), READINGS_KEEP_YEARS or 100)
 # A single reading above this is a fault of the file, whatever the meter: 100 MW for an hour.
 READING_MAX_KWH = environment.number("READING_MAX_KWH", 100_000)
 # A push up to this size is taken while its sender waits; a larger one becomes an upload. Measured: about a second.

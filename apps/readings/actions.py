@@ -65,11 +65,11 @@ def receive(
         )
         upload.sender, _created = Sender.objects.get_or_create(name=sender.strip()[:100] or _("unknown"))
         try:
-            said = _guess(kept.path, upload.sender, statement).as_dict()
+            said = _guess(kept.path, upload.sender, statement, lenient=not confirm).as_dict()
         except FileFault as fault:
             upload.status, upload.error, said = Upload.Status.FAILED, str(fault), Statement(timezone="UTC").as_dict()
         # Neither the clock of NEM12 nor the way that a file can be read at all is the sender's to say.
-        fixed = {"format": said["format"], **importers.fixed(said["format"])}
+        fixed = {"format": said["format"], **importers.fixed(said["format"]), "columns": said["columns"]}
         meant = Statement(**{**said, **(statement or {}), **fixed})
         if upload.status == Upload.Status.DRAFT and (faults := meant.faults()):
             # What the sender says now and what is remembered of them need not go together.
@@ -99,10 +99,10 @@ def _of_key(key: str, sha256: str, by: User | None) -> Upload | None:
     return found
 
 
-def _guess(path: Path, sender: Sender, stated: dict | None = None) -> Statement:
+def _guess(path: Path, sender: Sender, stated: dict | None = None, *, lenient: bool = False) -> Statement:
     """Raises FileFault, also where it is our fault: the file is kept, and can be tried again once we are mended."""
     try:
-        return guess(path, sender.statement, stated)
+        return guess(path, sender.statement, stated, lenient=lenient)
     except FileFault:
         raise
     except Exception as error:
@@ -203,7 +203,7 @@ def withdraw(*, upload: Upload, by: User) -> Upload:
 def restore(*, upload: Upload, by: User) -> Upload:
     """Undo a withdrawal, or give up one that failed: the raw file is imported again."""
     upload = _locked(upload, Upload.Status.WITHDRAWN, Upload.Status.FAILED)
-    if not upload.withdrawn_at or _known(upload.sha256, upload.by):
+    if not upload.withdrawn_at or not upload.path.exists() or _known(upload.sha256, upload.by):
         raise MoveNotAllowed
     upload.status, upload.attempts, upload.error = Upload.Status.PENDING, 0, ""
     upload.withdrawn_at = upload.withdrawn_by = upload.imported_at = None

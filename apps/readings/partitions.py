@@ -4,6 +4,7 @@
 as an ordinary table and attached, in a short transaction of its own that gives up quickly and tries again.
 """
 
+from collections.abc import Callable
 from datetime import date
 
 from django.db import OperationalError, connection, transaction
@@ -34,10 +35,31 @@ def months_between(first: date, last: date) -> list[date]:
     return [date(number // 12, number % 12 + 1, 1) for number in numbers]
 
 
+def name_of(month: date) -> str:
+    return f"readings_loadprofile_{month:%Y%m}"
+
+
+def size(month: date) -> tuple[int, int]:
+    """Rows and bytes of a month."""
+    with connection.cursor() as cursor:
+        name = name_of(month)
+        cursor.execute(f"SELECT count(*), pg_total_relation_size('{name}') FROM {name}")  # noqa: S608 our own name
+        return cursor.fetchone()
+
+
 def attach(month: date) -> None:
+    _when_nobody_reads(_attach, month)
+
+
+def drop(month: date) -> None:
+    """Forget a month with everything in it."""
+    _when_nobody_reads(_drop, month)
+
+
+def _when_nobody_reads(change: Callable[[date], None], month: date) -> None:
     for attempt in range(1, TRIES + 1):
         try:
-            return _attach(month)
+            return change(month)
         except OperationalError as error:
             # Somebody reads through all months right now; every wait holds up later readers, so keep it short.
             if attempt == TRIES or getattr(error.__cause__, "sqlstate", None) != "55P03":
@@ -45,9 +67,15 @@ def attach(month: date) -> None:
     return None
 
 
+def _drop(month: date) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+        cursor.execute(f"DROP TABLE {name_of(month)}")
+
+
 def _attach(month: date) -> None:
     following = date(month.year + month.month // 12, month.month % 12 + 1, 1)
-    name = f"readings_loadprofile_{month:%Y%m}"
+    name = name_of(month)
     with transaction.atomic(), connection.cursor() as cursor:
         # One maker at a time: a second one waits here and finds the month made.
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('readings_loadprofile'))")

@@ -14,7 +14,7 @@ from apps.readings import billing, events, importing
 from apps.readings.assembly import DAY
 from apps.readings.importers.base import FileFault
 from apps.readings.merge import Merge, date_of, day_number, keys_of, raise_revisions
-from apps.readings.models import Channel, HeldMeter, MeterState, RegisterRead, Upload
+from apps.readings.models import Channel, HeldMeter, RegisterRead, Upload
 from apps.readings.profiles import EPOCH
 from apps.readings.progress import Progress
 from apps.readings.shelf import Shelf
