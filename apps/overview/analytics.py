@@ -45,6 +45,7 @@ def everything(user: User, source: Source) -> dict:
     return {
         "source": source,
         "summary": summary,
+        "data": described(source),
         "figures": evaluation.compared(summary, summary.get("plain_rule")),
         "attacks": evaluation.named(summary.get("by_attack"), "detected", highest_first=False),
         "look_alikes": evaluation.named(summary.get("by_look_alike"), "false_alarms", highest_first=True),
@@ -58,6 +59,16 @@ def everything(user: User, source: Source) -> dict:
         "versions": ModelVersion.objects.defer("held_out").order_by("-pk")[:VERSIONS_OFFERED],
         "evaluations": Evaluation.objects.defer("report")[:VERSIONS_OFFERED],
     }
+
+
+def described(source: Source) -> str:
+    """On what data the figures are."""
+    if source.evaluation or not source.summary:
+        return source.summary.get("data") or "–"
+    return _(
+        "simulated theft and honest changes on meters of this utility that taught nothing; those that really steal"
+        " count as honest, so this understates"
+    )
 
 
 def curves(summary: dict) -> dict:
