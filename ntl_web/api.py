@@ -7,6 +7,7 @@ from rest_framework.views import APIView
 
 from apps.cases.api import api_urls as cases
 from apps.detection.api import api_urls as detection
+from apps.grid.api import api_urls as grid
 from apps.readings.api import api_urls as readings
 
 REFUSALS = {
@@ -29,7 +30,7 @@ class Nowhere(APIView):
 
 
 urlpatterns = [
-    path("v1/", include([*readings, *detection, *cases, path("<path:_>", Nowhere.as_view(), name="api-nowhere")])),
+    path("v1/", include([*readings, *grid, *detection, *cases, path("<path:_>", Nowhere.as_view(), name="api-nowhere")])),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     # The split view keeps its script in an address of its own, as the content security policy wants.
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="api-docs"),

@@ -18,6 +18,7 @@ from apps.grid.models import (
     Feeder,
     Installation,
     Meter,
+    ReferenceImport,
     Supply,
     Transformer,
     Zone,
@@ -125,6 +126,20 @@ class SupplyFactory(factory.django.DjangoModelFactory):
     consumer = factory.SubFactory(ConsumerFactory)
     contract = factory.SubFactory(ContractFactory)
     valid = ALWAYS
+
+
+class ReferenceImportFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = ReferenceImport
+
+    by = factory.SubFactory(UserFactory)
+    sender = "register"
+    name = "consumers.csv"
+    size = 1
+    sha256 = factory.Sequence(lambda n: f"{n:064x}")
+    kind = "consumers"
+    as_of = date(2026, 5, 1)
+    status = ReferenceImport.Status.DISCARDED
 
 
 class SenderFactory(factory.django.DjangoModelFactory):

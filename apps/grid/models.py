@@ -1,5 +1,7 @@
 """What stands on the ground, and who looks after it. Links are valid in time; the database refuses overlaps."""
 
+from pathlib import Path
+
 from django.conf import settings
 from django.contrib.gis.db import models
 from django.contrib.postgres.constraints import ExclusionConstraint
@@ -196,6 +198,13 @@ class Installation(ValidInTime):
 
     meter = models.ForeignKey(Meter, models.PROTECT, related_name="installations", verbose_name=_("meter"))
     consumer = models.ForeignKey(Consumer, models.PROTECT, related_name="installations", verbose_name=_("consumer"))
+    # What the register showed when the meter came and when it went, where somebody wrote it down.
+    first_register_kwh = models.DecimalField(
+        _("first register value in kWh"), max_digits=14, decimal_places=3, null=True, blank=True
+    )
+    last_register_kwh = models.DecimalField(
+        _("final register value in kWh"), max_digits=14, decimal_places=3, null=True, blank=True
+    )
 
     objects = LinkQuerySet.as_manager()
 
@@ -267,3 +276,116 @@ class Connection(ValidInTime):
 
     def __str__(self):
         return f"{self.consumer} → {self.transformer}"
+
+
+def reference_path(reference, filename):
+    """The file's own name is somebody's text: it is kept in a field and never becomes a path."""
+    return f"reference/{reference.sha256[:2]}/{reference.sha256}"
+
+
+class ReferenceImportQuerySet(models.QuerySet):
+    def visible_to(self, user):
+        """A file may name anybody: only its sender and those who see all zones may look inside."""
+        if user.sees_everything:
+            return self
+        return self.filter(by=user)
+
+    def waiting(self):
+        return self.filter(status__in=ReferenceImport.WAITING)
+
+
+class ReferenceImport(models.Model):
+    """A file of reference data: what it was taken for, what it changed, and whether that was taken back."""
+
+    class Kind(models.TextChoices):
+        ZONES = "zones", _("zones")
+        FEEDERS = "feeders", _("feeders")
+        TRANSFORMERS = "transformers", _("transformers")
+        METERS = "meters", _("meters")
+        CONSUMERS = "consumers", _("consumers")
+        INSTALLATIONS = "installations", _("which meter is where")
+        CONNECTIONS = "connections", _("which transformer feeds whom")
+        SUPPLIES = "supplies", _("contracts of consumers")
+
+    class Status(models.TextChoices):
+        CHECKING = "checking", _("being checked")
+        DRAFT = "draft", _("waiting for your confirmation")
+        PENDING = "pending", _("waiting to be applied")
+        APPLIED = "applied", _("applied")
+        FAILED = "failed", _("failed")
+        DISCARDED = "discarded", _("discarded")
+        UNDOING = "undoing", _("being taken back")
+        UNDONE = "undone", _("taken back")
+
+    ATTEMPTS = 3
+    WAITING = [Status.CHECKING, Status.PENDING, Status.UNDOING]
+
+    sender = models.CharField(_("sender"), max_length=100)
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="reference_imports", verbose_name=_("sent by")
+    )
+    at = models.DateTimeField(_("sent"), auto_now_add=True)
+    name = models.CharField(_("file"), max_length=255)
+    file = models.FileField(upload_to=reference_path, max_length=200)
+    size = models.PositiveBigIntegerField(_("size in bytes"))
+    sha256 = models.CharField(max_length=64)
+
+    format = models.CharField(_("format"), max_length=16, blank=True)
+    kind = models.CharField(_("holds"), max_length=16, choices=Kind.choices, blank=True)
+    columns = models.JSONField(_("columns"), default=dict, blank=True)  # by what they hold
+    as_of = models.DateField(
+        _("as of"), help_text=_("A link that changes without a day of its own changes on this day.")
+    )
+    strict = models.BooleanField(_("all or nothing"), default=False)
+
+    status = models.CharField(_("status"), max_length=16, choices=Status.choices)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    error = models.TextField(_("error"), blank=True)
+    fraction = models.FloatField(default=0)
+    doing = models.CharField(max_length=64, blank=True)
+    rows = models.PositiveIntegerField(_("rows"), default=0)
+    created = models.PositiveIntegerField(_("created"), default=0)
+    changed = models.PositiveIntegerField(_("changed"), default=0)
+    same = models.PositiveIntegerField(_("left alone"), default=0)
+    refused = models.PositiveIntegerField(_("refused"), default=0)
+    # Some rows before and after, where they are, and refused lines with their reasons.
+    preview = models.JSONField(default=dict, editable=False)
+    refused_lines = models.JSONField(default=list, editable=False)
+    applied_at = models.DateTimeField(_("applied"), null=True)
+    undone_at = models.DateTimeField(_("taken back"), null=True)
+    undone_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True, verbose_name=_("taken back by")
+    )
+
+    objects = ReferenceImportQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("import of reference data")
+        verbose_name_plural = _("imports of reference data")
+        ordering = ["-at", "-pk"]
+
+    def __str__(self):
+        return self.name
+
+    @property
+    def is_settled(self) -> bool:
+        return self.status not in self.WAITING
+
+    @property
+    def path(self) -> Path:
+        return Path(self.file.path)
+
+
+class ReferenceChange(models.Model):
+    """A row of the grid before and after an import: what happened, and how it is taken back."""
+
+    reference = models.ForeignKey(ReferenceImport, models.PROTECT, related_name="changes", db_index=False)
+    table = models.CharField(max_length=32)
+    row_id = models.BigIntegerField()
+    before = models.JSONField(null=True)  # null: the import made the row
+    after = models.JSONField()  # of a row that it made, a fingerprint; JSON's null: it deleted the row
+
+    class Meta:
+        verbose_name = _("change of reference data")
+        verbose_name_plural = _("changes of reference data")
+        indexes = [models.Index(fields=["reference", "table"], name="change_of_import")]

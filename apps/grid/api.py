@@ -1,0 +1,607 @@
+"""Reference data for machines: files and lists in, zones to consumers out."""
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import django_filters
+from django.conf import settings
+from django.contrib.gis.db.models.functions import AsGeoJSON
+from django.db.models import JSONField, Prefetch
+from django.db.models.functions import Cast
+from django.shortcuts import get_object_or_404
+from django.urls import path, reverse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
+from rest_framework import serializers, status
+from rest_framework.exceptions import APIException
+from rest_framework.generics import ListAPIView, RetrieveAPIView
+from rest_framework.parsers import BaseParser, JSONParser, MultiPartParser
+from rest_framework.permissions import BasePermission
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from apps.grid.models import (
+    Connection,
+    Consumer,
+    Feeder,
+    Installation,
+    Meter,
+    ReferenceImport,
+    Supply,
+    Transformer,
+    Zone,
+)
+from apps.grid.reference import actions, kinds
+
+CHUNK_BYTES = 1024**2
+MOST_ROWS_AT_ONCE = 10_000
+ERROR_BODY = {"type": "object", "properties": {"detail": {"type": "string"}}}
+Kind = ReferenceImport.Kind
+
+
+class MaySeeReference(BasePermission):
+    def has_permission(self, request, view):
+        return request.user.has_perm(
+            "grid.view_referenceimport" if request.method == "GET" else "grid.add_referenceimport"
+        )
+
+
+class MaySeeGrid(BasePermission):
+    def has_permission(self, request, view):
+        return request.user.has_perm("grid.view_consumer" if request.method == "GET" else "grid.add_referenceimport")
+
+
+class TooLarge(APIException):
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+    default_code = "too_large"
+
+
+class Conflict(APIException):
+    status_code = status.HTTP_409_CONFLICT
+    default_code = "conflict"
+
+
+class RawBody(BaseParser):
+    """The body is the file."""
+
+    media_type = "*/*"
+
+    def parse(self, stream: BinaryIO, media_type=None, parser_context=None) -> dict:
+        return {"file": iter(lambda: stream.read(CHUNK_BYTES), b"")}
+
+
+# --- Imports ----------------------------------------------------------------------------------------------------------
+
+
+class RefusedRowSerializer(serializers.Serializer):
+    line = serializers.IntegerField()
+    reason = serializers.CharField()
+    text = serializers.CharField(allow_blank=True)
+
+
+class ReferenceSerializer(serializers.ModelSerializer):
+    url = serializers.SerializerMethodField()
+    by = serializers.CharField(source="by.username")
+    progress = serializers.SerializerMethodField(help_text="0 to 1 while it is worked on.")
+    columns = serializers.DictField(child=serializers.CharField(), help_text="Column of the file by what it holds.")
+
+    class Meta:
+        model = ReferenceImport
+        fields = [
+            "id", "url", "name", "sender", "by", "at", "status", "error", "progress", "format", "kind", "columns",
+            "as_of", "strict", "size", "sha256", "rows", "created", "changed", "same", "refused", "applied_at",
+            "undone_at",
+        ]  # fmt: skip
+
+    def get_url(self, one: ReferenceImport) -> str:
+        return self.context["request"].build_absolute_uri(reverse("api-reference", args=[one.pk]))
+
+    def get_progress(self, one: ReferenceImport) -> float:
+        return 1.0 if one.is_settled else one.fraction
+
+
+class ReferenceDetailSerializer(ReferenceSerializer):
+    refused_rows = serializers.SerializerMethodField(help_text="The first hundred.")
+
+    class Meta(ReferenceSerializer.Meta):
+        fields = [*ReferenceSerializer.Meta.fields, "refused_rows"]
+
+    @extend_schema_field(RefusedRowSerializer(many=True))
+    def get_refused_rows(self, one: ReferenceImport) -> list[dict]:
+        return [dict(zip(("line", "reason", "text"), row, strict=True)) for row in one.refused_lines[:100]]
+
+
+class OptionsSerializer(serializers.Serializer):
+    sender = serializers.CharField(max_length=100, required=False, help_text="Who sends; default: the API client.")
+    as_of = serializers.DateField(
+        required=False, help_text="A link that changes without a day of its own changes on this day; default: today."
+    )
+    strict = serializers.BooleanField(required=False, default=False, help_text="Take nothing if one row is refused.")
+    dry_run = serializers.BooleanField(
+        required=False, default=False, help_text="Say what would be, and leave it as a draft that a person may confirm."
+    )
+
+
+class ReferenceOptionsSerializer(OptionsSerializer):
+    kind = serializers.ChoiceField(Kind.choices, required=False, help_text="Default: recognised from the columns.")
+
+
+class NewReferenceSerializer(ReferenceOptionsSerializer):
+    file = serializers.FileField()
+
+
+def options_as_parameters(*left_out: str) -> list[OpenApiParameter]:
+    types = {"sender": str, "as_of": OpenApiTypes.DATE, "strict": bool, "dry_run": bool}
+    return [
+        OpenApiParameter(name, one, description=str(OptionsSerializer().fields[name].help_text))
+        for name, one in types.items()
+        if name not in left_out
+    ]
+
+
+class References(ListAPIView):
+    """Imports of reference data that you may see, newest first; POST takes a file."""
+
+    permission_classes = [MaySeeReference]
+    parser_classes = [MultiPartParser, RawBody]
+    serializer_class = ReferenceSerializer
+
+    def get_queryset(self):
+        return visible_imports(self.request).defer("preview", "refused_lines")
+
+    def initial(self, request, *args, **kwargs):
+        super().initial(request, *args, **kwargs)
+        refuse_too_large(request)
+
+    @extend_schema(tags=["reference data"])
+    def get(self, request, *args, **kwargs):
+        return super().get(request, *args, **kwargs)
+
+    @extend_schema(
+        tags=["reference data"],
+        parameters=[
+            OpenApiParameter("name", str, description="Name of the file, where the body is the file."),
+            OpenApiParameter("kind", str, enum=Kind.values, description="Default: recognised from the columns."),
+            *options_as_parameters(),
+        ],
+        request={"multipart/form-data": NewReferenceSerializer, "application/octet-stream": OpenApiTypes.BINARY},
+        responses={200: ReferenceDetailSerializer, 202: ReferenceDetailSerializer, 413: ERROR_BODY, 507: ERROR_BODY},
+    )
+    def post(self, request):
+        """Take a CSV or GeoJSON file: as multipart form with the options beside it, or as the body itself with them in
+        the query. 200: it is done, or has failed with its `error`. 202: it is large and a worker's; ask its `url`."""
+        file = request.data.get("file")
+        is_form = hasattr(file, "chunks")
+        if not file or (not is_form and not isinstance(file, Iterator)):
+            raise serializers.ValidationError({"file": ["Send the file in the field `file`, or as the body."]})
+        options = ReferenceOptionsSerializer(data=request.data if is_form else request.query_params)
+        options.is_valid(raise_exception=True)
+        name = file.name if is_form else request.query_params.get("name") or "reference"
+        with refusals_answered():
+            content = actions.received(file.chunks() if is_form else file)
+        return taken(request, content, name, options.validated_data)
+
+
+class refusals_answered:
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        if isinstance(error, actions.NotKept):
+            raise TooLarge(str(error)) from None
+
+
+def refuse_too_large(request) -> None:
+    # Before a byte of the body is read.
+    if int(request.META.get("CONTENT_LENGTH") or 0) > settings.REFERENCE_MAX_BYTES + 64 * 1024:
+        raise TooLarge(actions.too_large())
+
+
+def taken(request, content: bytes, name: str, options: dict) -> Response:
+    sender = options.get("sender") or (request.auth.name if request.auth else request.user.get_username())
+    with refusals_answered():
+        found = actions.receive(
+            content=content,
+            name=name,
+            sender=sender,
+            by=request.user,
+            kind=options.get("kind", ""),
+            as_of=options.get("as_of"),
+            strict=options["strict"],
+            confirm=not options["dry_run"],
+        )
+    answer = ReferenceDetailSerializer(found, context={"request": request}).data
+    return Response(answer, status.HTTP_200_OK if found.is_settled else status.HTTP_202_ACCEPTED)
+
+
+class ReferenceDetail(RetrieveAPIView):
+    """State, counts and refused rows of an import."""
+
+    permission_classes = [MaySeeReference]
+    serializer_class = ReferenceDetailSerializer
+
+    def get_queryset(self):
+        return visible_imports(self.request)
+
+    @extend_schema(tags=["reference data"])
+    def get(self, request, *args, **kwargs):
+        return super().get(request, *args, **kwargs)
+
+
+class ReferenceUndo(APIView):
+    permission_classes = [MaySeeReference]
+
+    @extend_schema(
+        tags=["reference data"],
+        request=None,
+        responses={200: ReferenceDetailSerializer, 202: ReferenceDetailSerializer, 409: ERROR_BODY},
+    )
+    def post(self, request, pk: int):
+        """Make everything as it was before the import. 409: it was not applied, or what it wrote has changed since."""
+        found = get_object_or_404(visible_imports(request), pk=pk)
+        try:
+            found = actions.undo(reference=found, by=request.user)
+        except actions.MoveNotAllowed:
+            raise Conflict("Only an import that is applied can be taken back.") from None
+        if found.status == ReferenceImport.Status.APPLIED:
+            raise Conflict(found.error)
+        answer = ReferenceDetailSerializer(found, context={"request": request}).data
+        return Response(answer, status.HTTP_200_OK if found.is_settled else status.HTTP_202_ACCEPTED)
+
+
+def visible_imports(request):
+    if not request.user.is_authenticated:  # the API's description is made without anybody asking
+        return ReferenceImport.objects.none()
+    return ReferenceImport.objects.visible_to(request.user).select_related("by")
+
+
+# --- What stands on the ground ----------------------------------------------------------------------------------------
+
+
+def as_geojson(name: str):
+    return Cast(AsGeoJSON(name, precision=6), JSONField())
+
+
+@extend_schema_field(
+    {"type": "object", "nullable": True, "description": "GeoJSON geometry, WGS84.", "additionalProperties": {}}
+)
+class ShapeField(serializers.JSONField):
+    pass
+
+
+class DaysSerializer(serializers.Serializer):
+    since = serializers.DateField(source="valid.lower", allow_null=True)
+    until = serializers.DateField(source="valid.upper", allow_null=True, help_text="The first day without it.")
+
+
+class ZoneSerializer(serializers.ModelSerializer):
+    area = ShapeField(source="shape", read_only=True)
+
+    class Meta:
+        model = Zone
+        fields = ["code", "name", "price_per_kwh", "visits_per_week", "area"]
+
+
+class FeederSerializer(serializers.ModelSerializer):
+    zone = serializers.CharField(source="zone.code")
+    path = ShapeField(source="shape", read_only=True)
+
+    class Meta:
+        model = Feeder
+        fields = ["code", "zone", "path"]
+
+
+class TransformerSerializer(serializers.ModelSerializer):
+    feeder = serializers.CharField(source="feeder.code")
+    zone = serializers.CharField(source="feeder.zone.code")
+    sum_meter = serializers.CharField(source="sum_meter.serial", allow_null=True, default=None)
+    place = ShapeField(source="shape", read_only=True)
+
+    class Meta:
+        model = Transformer
+        fields = ["code", "feeder", "zone", "capacity_kva", "sum_meter", "place"]
+
+
+class MeterPlaceSerializer(DaysSerializer):
+    consumer = serializers.CharField(source="consumer.number")
+    first_register_kwh = serializers.DecimalField(max_digits=14, decimal_places=3, allow_null=True)
+    last_register_kwh = serializers.DecimalField(max_digits=14, decimal_places=3, allow_null=True)
+
+
+class MeterSerializer(serializers.ModelSerializer):
+    installations = MeterPlaceSerializer(many=True, help_text="Where it measured, newest first.")
+
+    class Meta:
+        model = Meter
+        fields = ["serial", "kind", "closed_on", "installations"]
+
+
+class ConsumerMeterSerializer(DaysSerializer):
+    serial = serializers.CharField(source="meter.serial")
+    first_register_kwh = serializers.DecimalField(max_digits=14, decimal_places=3, allow_null=True)
+    last_register_kwh = serializers.DecimalField(max_digits=14, decimal_places=3, allow_null=True)
+
+
+class ConsumerTransformerSerializer(DaysSerializer):
+    code = serializers.CharField(source="transformer.code")
+
+
+class ConsumerContractSerializer(DaysSerializer):
+    number = serializers.CharField(source="contract.number")
+    tariff = serializers.CharField(source="contract.tariff")
+    status = serializers.ChoiceField(Supply.Status.choices)
+
+
+class GridConsumerSerializer(serializers.ModelSerializer):
+    zone = serializers.CharField(source="zone.code")
+    place = ShapeField(source="shape", read_only=True)
+    meters = ConsumerMeterSerializer(source="installations", many=True)
+    transformers = ConsumerTransformerSerializer(source="connections", many=True)
+    contracts = ConsumerContractSerializer(source="supplies", many=True)
+
+    class Meta:
+        model = Consumer
+        fields = ["number", "name", "address", "kind", "zone", "place", "meters", "transformers", "contracts"]
+
+
+class Text(django_filters.CharFilter):
+    def filter(self, queryset, value):
+        return super().filter(queryset, value.replace("\0", "") if value else value)
+
+
+class FeederFilter(django_filters.FilterSet):
+    code = Text(help_text="Exact code.")
+    zone = Text(field_name="zone__code", help_text="Code of the zone.")
+
+    class Meta:
+        model = Feeder
+        fields = ["code", "zone"]
+
+
+class ZoneFilter(django_filters.FilterSet):
+    code = Text(help_text="Exact code.")
+
+    class Meta:
+        model = Zone
+        fields = ["code"]
+
+
+class TransformerFilter(django_filters.FilterSet):
+    code = Text(help_text="Exact code.")
+    zone = Text(field_name="feeder__zone__code", help_text="Code of the zone.")
+    feeder = Text(field_name="feeder__code", help_text="Code of the feeder.")
+
+    class Meta:
+        model = Transformer
+        fields = ["code", "zone", "feeder"]
+
+
+class MeterFilter(django_filters.FilterSet):
+    serial = Text(help_text="Exact serial number.")
+    consumer = Text(
+        field_name="installations__consumer__number", distinct=True, help_text="Number of a consumer that it measured."
+    )
+    kind = django_filters.ChoiceFilter(choices=Meter.Kind.choices)
+
+    class Meta:
+        model = Meter
+        fields = ["serial", "consumer", "kind"]
+
+
+class ConsumerListFilter(django_filters.FilterSet):
+    number = Text(help_text="Exact number.")
+    zone = Text(field_name="zone__code", help_text="Code of the zone.")
+    meter = Text(field_name="installations__meter__serial", distinct=True, help_text="Serial of a meter it has or had.")
+    transformer = Text(
+        field_name="connections__transformer__code", distinct=True, help_text="Code of one that feeds or fed it."
+    )
+    contract = Text(field_name="supplies__contract__number", distinct=True, help_text="Number of a contract.")
+    kind = django_filters.ChoiceFilter(choices=Consumer.Kind.choices)
+
+    class Meta:
+        model = Consumer
+        fields = ["number", "zone", "meter", "transformer", "contract", "kind"]
+
+
+class GridList(ListAPIView):
+    permission_classes = [MaySeeGrid]
+
+    def get_queryset(self):
+        user = self.request.user
+        if not user.is_authenticated:  # the API's description is made without anybody asking
+            return self.serializer_class.Meta.model.objects.none()
+        return self.visible_to(user)
+
+    @extend_schema(tags=["reference data"])
+    def get(self, request, *args, **kwargs):
+        return super().get(request, *args, **kwargs)
+
+
+class Zones(GridList):
+    """Zones that you look after."""
+
+    serializer_class = ZoneSerializer
+    filterset_class = ZoneFilter
+
+    def visible_to(self, user):
+        return Zone.objects.visible_to(user).defer("area").annotate(shape=as_geojson("area")).order_by("code")
+
+
+class Feeders(GridList):
+    """Feeders of your zones."""
+
+    serializer_class = FeederSerializer
+    filterset_class = FeederFilter
+
+    def visible_to(self, user):
+        found = Feeder.objects.filter(zone__in=Zone.objects.visible_to(user).values("pk"))
+        return (
+            found.select_related("zone").defer("path", "zone__area").annotate(shape=as_geojson("path")).order_by("code")
+        )
+
+
+class Transformers(GridList):
+    """Transformers of your zones."""
+
+    serializer_class = TransformerSerializer
+    filterset_class = TransformerFilter
+
+    def visible_to(self, user):
+        found = Transformer.objects.filter(feeder__zone__in=Zone.objects.visible_to(user).values("pk"))
+        related = found.select_related("feeder__zone", "sum_meter").defer("feeder__path", "feeder__zone__area")
+        return related.annotate(shape=as_geojson("place")).order_by("code")
+
+
+class UpsertList(GridList):
+    """A list that PATCH adds to and changes."""
+
+    kind: str
+
+    def initial(self, request, *args, **kwargs):
+        super().initial(request, *args, **kwargs)
+        refuse_too_large(request)
+
+    def upsert(self, request) -> Response:
+        options = OptionsSerializer(data=request.query_params)
+        options.is_valid(raise_exception=True)
+        rows = request.data
+        if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
+            raise serializers.ValidationError({"detail": "Send a list of objects."})
+        if len(rows) > MOST_ROWS_AT_ONCE:
+            raise serializers.ValidationError(
+                {"detail": f"Send at most {MOST_ROWS_AT_ONCE} at once, or a file to /api/v1/reference."}
+            )
+        content = actions.json_lines(rows)
+        return taken(request, content, self.kind, {**options.validated_data, "kind": self.kind})
+
+
+def upsert_schema(kind: str):
+    """Describes an upsert by the fields of its kind."""
+    fields = kinds.KINDS[kind].fields
+    properties = {
+        kinds.heading(one): {"description": str(one.label), "type": ["string", "number", "object", "null"]}
+        for one in fields
+    }
+    required = [kinds.heading(one) for one in fields if one.required]
+    rows = {
+        "type": "array",
+        "items": {"type": "object", "properties": properties, "required": required},
+        "maxItems": MOST_ROWS_AT_ONCE,
+    }
+    return extend_schema(
+        tags=["reference data"],
+        filters=False,
+        parameters=options_as_parameters(),
+        request={"application/json": rows},
+        responses={
+            200: ReferenceDetailSerializer,
+            202: ReferenceDetailSerializer,
+            400: {"type": "object", "additionalProperties": {}},
+            413: ERROR_BODY,
+        },
+    )
+
+
+def newest_first(model):
+    return model.objects.order_by("-valid")
+
+
+class Meters(UpsertList):
+    """Meters of your zones, and where they measured; PATCH adds and changes."""
+
+    serializer_class = MeterSerializer
+    filterset_class = MeterFilter
+    parser_classes = [JSONParser]
+    kind = Kind.METERS
+
+    def visible_to(self, user):
+        consumers = Consumer.objects.visible_to(user)
+        places = Prefetch(
+            "installations", newest_first(Installation).filter(consumer__in=consumers).select_related("consumer")
+        )
+        found = Meter.objects.order_by("serial").prefetch_related(places)
+        if user.sees_everything:
+            return found
+        zones = Zone.objects.visible_to(user).values("pk")
+        own = Meter.objects.filter(installations__consumer__in=consumers).values("pk")
+        sums = Meter.objects.filter(transformer__feeder__zone__in=zones).values("pk")
+        return found.filter(pk__in=own.union(sums))
+
+    @upsert_schema(Kind.METERS)
+    def patch(self, request):
+        """Add meters, or change those that are known by their serial number; what is left out stays as it is."""
+        return self.upsert(request)
+
+
+class Consumers(UpsertList):
+    """Consumers of your zones, with their meters, transformers and contracts; PATCH adds and changes."""
+
+    serializer_class = GridConsumerSerializer
+    filterset_class = ConsumerListFilter
+    parser_classes = [JSONParser]
+    kind = Kind.CONSUMERS
+
+    def visible_to(self, user):
+        found = Consumer.objects.visible_to(user).select_related("zone").defer("place", "zone__area")
+        return (
+            found.annotate(shape=as_geojson("place"))
+            .prefetch_related(
+                Prefetch("installations", newest_first(Installation).select_related("meter")),
+                Prefetch("connections", newest_first(Connection).select_related("transformer")),
+                Prefetch("supplies", newest_first(Supply).select_related("contract")),
+            )
+            .order_by("number")
+        )
+
+    @upsert_schema(Kind.CONSUMERS)
+    def patch(self, request):
+        """Add consumers, or change those that are known by their number; what is left out stays as it is. Their meter,
+        transformer and contract are links valid in time: another one ends the one before."""
+        return self.upsert(request)
+
+
+class MeterReplacementSerializer(serializers.Serializer):
+    consumer = serializers.CharField(max_length=64)
+    serial = serializers.CharField(max_length=64, help_text="Of the new meter.")
+    on = serializers.DateField(help_text="From this day on, the readings of the new meter count.")
+    last_register_kwh = serializers.DecimalField(14, 3, required=False, allow_null=True, min_value=0)
+    first_register_kwh = serializers.DecimalField(14, 3, required=False, allow_null=True, min_value=0)
+
+
+class MeterReplacements(APIView):
+    permission_classes = [MaySeeReference]
+    parser_classes = [JSONParser]
+
+    @extend_schema(
+        tags=["reference data"],
+        request=MeterReplacementSerializer,
+        responses={200: ReferenceDetailSerializer, 202: ReferenceDetailSerializer},
+    )
+    def post(self, request):
+        """A consumer's meter ends on a day and another begins; the consumer keeps one history across both. The answer
+        is the import that did it, or `failed` with the `error`; it can be taken back like any other."""
+        stated = MeterReplacementSerializer(data=request.data)
+        stated.is_valid(raise_exception=True)
+        data = dict(stated.validated_data)
+        number = data.pop("consumer")
+        consumer = Consumer.objects.visible_to(request.user).filter(number=number).first()
+        if consumer is None:
+            raise serializers.ValidationError(
+                {"consumer": ["There is none of this number, or it is not yours to see."]}
+            )
+        found = actions.replace_meter(consumer=consumer, by=request.user, **data)
+        answer = ReferenceDetailSerializer(found, context={"request": request}).data
+        return Response(answer, status.HTTP_200_OK if found.is_settled else status.HTTP_202_ACCEPTED)
+
+
+api_urls = [
+    path("reference", References.as_view(), name="api-references"),
+    path("reference/<int:pk>", ReferenceDetail.as_view(), name="api-reference"),
+    path("reference/<int:pk>/undo", ReferenceUndo.as_view(), name="api-reference-undo"),
+    path("grid/zones", Zones.as_view(), name="api-zones"),
+    path("grid/feeders", Feeders.as_view(), name="api-feeders"),
+    path("grid/transformers", Transformers.as_view(), name="api-transformers"),
+    path("grid/meters", Meters.as_view(), name="api-meters"),
+    path("grid/consumers", Consumers.as_view(), name="api-grid-consumers"),
+    path("grid/meter-replacements", MeterReplacements.as_view(), name="api-meter-replacements"),
+]

@@ -1,0 +1,14 @@
+from celery import shared_task
+
+from apps.grid.models import ReferenceImport
+from apps.grid.reference import actions
+
+
+@shared_task(name="grid.reference_pending")
+def reference_pending() -> int:
+    """Check and apply the reference data that waits, oldest first. How many files."""
+    done, tried = 0, []
+    while reference := ReferenceImport.objects.waiting().exclude(pk__in=tried).order_by("at").first():
+        tried.append(reference.pk)
+        done += actions.work(reference)
+    return done
