@@ -29,8 +29,9 @@ class Nowhere(APIView):
         raise NotFound
 
 
+nowhere = [path("<path:_>", Nowhere.as_view(), name="api-nowhere")]
 urlpatterns = [
-    path("v1/", include([*readings, *grid, *detection, *cases, path("<path:_>", Nowhere.as_view(), name="api-nowhere")])),
+    path("v1/", include([*readings, *grid, *detection, *cases, *nowhere])),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     # The split view keeps its script in an address of its own, as the content security policy wants.
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="api-docs"),
