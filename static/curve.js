@@ -17,7 +17,12 @@
   const chart = echarts.init(element, null, { renderer: "canvas" });
   let mode = "days";
   let sight = [0, count - 1]; // first and last day that are shown
+  // An address may name a day: what led here was caught on it.
+  const asked = new URLSearchParams(location.search).get("day");
+  const askedDay = /^\d{4}-\d{2}-\d{2}$/.test(asked || "") ? indexOf(asked) : -1;
   const DAYS_AROUND_CHANGE = 14; // before and after, at first: half a year by the hour is a carpet
+
+  if (askedDay >= 0 && askedDay < count) sight = [Math.max(0, askedDay - DAYS_AROUND_CHANGE), Math.min(count - 1, askedDay + DAYS_AROUND_CHANGE)];
 
   function gaps() {
     const runs = [];
@@ -30,6 +35,8 @@
     return runs;
   }
   const kwh = (value) => `${value.toLocaleString(language, { maximumFractionDigits: 1 })} kWh`;
+
+  const spanned = (hit) => `${short.format(dayOf(indexOf(hit.first_day)))}${hit.last_day === hit.first_day ? "" : ` – ${short.format(dayOf(indexOf(hit.last_day)))}`}: ${hit.text}`;
 
   function heat() {
     const cells = [];
@@ -93,6 +100,25 @@
         ] };
       },
     });
+    // What rules caught, below the underline of the days that drove the score.
+    series.push({
+      type: "custom", name: "hits", xAxisIndex: 0, yAxisIndex: 0, z: 1, encode: { x: [0, 1] },
+      data: data.hits.map((hit) => ({ value: [indexOf(hit.first_day) * scale, (indexOf(hit.last_day) + 1) * scale - 1], text: spanned(hit) })),
+      renderItem(params, api) {
+        const { x: left, y, width, height } = params.coordSys;
+        const half = api.size([1, 0])[0] / 2;
+        const x = Math.max(left, api.coord([api.value(0), 0])[0] - half);
+        const right = Math.min(left + width, api.coord([api.value(1), 0])[0] + half);
+        return right > x && { type: "rect", style: { fill: c("medium") }, shape: { x, y: y + height + 5, width: Math.max(2, right - x), height: 4 } };
+      },
+    });
+    const estimated = hours
+      ? data.estimated_hours.map(([day, hour, value]) => [indexOf(day) * 24 + hour, value])
+      : data.estimated_days.map(([day, value]) => [indexOf(day), value]).filter(([index]) => data.daily[index] === null);
+    if (estimated.length) series.push(hours
+      ? { type: "scatter", name: "estimated", xAxisIndex: 0, yAxisIndex: 0, data: estimated, symbolSize: 4, itemStyle: { color: c("panel"), borderColor: c("accent"), borderType: [2, 2] }, z: 3 }
+      : { type: "bar", name: "estimated", xAxisIndex: 0, yAxisIndex: 0, data: estimated, barGap: "-100%", barCategoryGap: count > 120 ? "10%" : "25%",
+        itemStyle: { color: "transparent", borderColor: c("accent"), borderType: "dashed", borderWidth: 1 }, z: 2 });
     const shapes = { contract: "rect", meter: "roundRect", event: "triangle", visit: "diamond" };
     series.push({
       type: "scatter", name: "marks", xAxisIndex: 0, yAxisIndex: 0, z: 6, symbolSize: 9, itemStyle: { color: c("ink"), borderColor: c("panel"), borderWidth: 1 },
@@ -129,6 +155,11 @@
       tooltip: {
         trigger: "item", confine: true, backgroundColor: c("raised"), borderColor: c("line-strong"), textStyle: { color: c("ink"), fontSize: 12 }, padding: [4, 8],
         formatter(point) {
+          if (point.seriesName === "hits") return echarts.format.encodeHTML(point.data.text);
+          if (point.seriesName === "estimated") {
+            const [at, value] = point.value;
+            return `${worded.format(dayOf(Math.floor(at / scale)))}${hours ? `, ${at % 24}:00` : ""}<br><b>${kwh(value)}</b> ${words.estimated}`;
+          }
           if (point.seriesName === "marks") return echarts.format.encodeHTML(point.data.text);
           if (point.seriesName === "heat") return `${worded.format(dayOf(point.value[0]))}, ${point.value[1]}:00<br><b>${kwh(point.value[2])}</b>`;
           const day = Math.floor(point.dataIndex / scale);

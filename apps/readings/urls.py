@@ -1,5 +1,6 @@
 from django.urls import path
 
+from apps.grid import converters  # noqa: F401 makes <number:...> known
 from apps.readings import validation_views, views
 
 urlpatterns = [
@@ -13,4 +14,6 @@ urlpatterns = [
     path("quality/", validation_views.data_quality, name="data_quality"),
     path("quality/rules/", validation_views.validation_rules, name="validation_rules"),
     path("quality/retry/", validation_views.validation_retry, name="validation_retry"),
+    path("quality/edit/<number:number>/", validation_views.reading_edit, name="reading_edit"),
+    path("quality/edits/<int:pk>/undo/", validation_views.reading_edit_undo, name="reading_edit_undo"),
 ]

@@ -8,8 +8,8 @@ from django.db import transaction
 from django.db.models import Count
 from django.utils.translation import gettext_lazy as _
 
-from apps.grid.models import Zone
-from apps.readings.models import MeterState, ValidationRule
+from apps.grid.models import Consumer, Zone
+from apps.readings.models import MeterState, ReadingEdit, ValidationRule
 from apps.readings.validation import checking, limits, running
 from apps.readings.validation.limits import Setting
 from apps.readings.validation.rules import BY_NAME, RULES, Rule
@@ -142,3 +142,24 @@ class RulesForm(forms.Form):
             meters=len(sample),
             of=many,
         )
+
+
+class EditForm(forms.Form):
+    """What a person says of a day; the meter is the one that measured the consumer on it."""
+
+    day = forms.DateField(label=_("Day"))
+    verb = forms.ChoiceField(choices=ReadingEdit.Verb.choices, label=_("What"))
+    note = forms.CharField(max_length=200, required=False, label=_("Why"))
+
+    def __init__(self, *args, consumer: Consumer, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.consumer = consumer
+
+    def clean(self) -> dict:
+        data = super().clean()
+        if day := data.get("day"):
+            link = self.consumer.installations.filter(valid__contains=day).select_related("meter").first()
+            if link is None:
+                raise forms.ValidationError(_("No meter measured this consumer on that day."))
+            data["meter"] = link.meter
+        return data

@@ -14,7 +14,6 @@ from django.utils.translation import gettext_lazy
 from apps.accounts.models import User
 from apps.grid.models import Installation, Zone
 from apps.readings.models import Completeness, MeterState, ValidationHit, ValidationShard
-from apps.readings.validation import running
 from apps.readings.validation.rules import BY_NAME, RULES, Rule
 
 SHOWN_DAYS = 28
@@ -25,8 +24,17 @@ WORST_SHOWN = 8
 STEPS = (0.999, 0.99, 0.95, 0.8)
 
 
-def data_until() -> date | None:
-    return MeterState.objects.aggregate(Max("last_day"))["last_day__max"]
+def data_until_and_waiting() -> tuple[date | None, int]:
+    """The last day with readings, and how many meters wait for validation."""
+    pending = Q(revision__gt=F("validated_revision"))
+    found = MeterState.objects.aggregate(until=Max("last_day"), waiting=Count("pk", filter=pending))
+    return found["until"], found["waiting"]
+
+
+def parked() -> int:
+    """Meters whose validation stopped three times."""
+    shards = ValidationShard.objects.filter(status=ValidationShard.Status.FAILED)
+    return sum(len(ids) for ids in shards.values_list("meter_ids", flat=True))
 
 
 @dataclass(frozen=True)
@@ -229,22 +237,22 @@ class HitFilter(filters.FilterSet):
 def for_list(user: User) -> QuerySet[ValidationHit]:
     return (
         ValidationHit.objects.visible_to(user)
-        .select_related("meter")
+        .select_related("meter__state")
         .annotate(consumer_number=F("fitted__consumer__number"), consumer_name=F("fitted__consumer__name"))
         .order_by("-last_day", "-day", "meter__serial", "pk")
     )
 
 
-def in_words(hit: ValidationHit, slots: int) -> str:
-    """What was found, short. `slots` are those of the meter's day."""
+def in_words(hit: ValidationHit) -> str:
+    """What was found, short; `hit.meter.state` is at hand."""
     value, limit = hit.value or 0, hit.limit
     days = (hit.last_day - hit.day).days + 1
-    time = "" if hit.first_slot is None else clock(hit.first_slot, slots)
+    time = "" if hit.first_slot is None else clock(hit.first_slot * hit.meter.state.interval_minutes)
     amounts = {"value": value, "limit": limit or 0, "days": days, "time": time}
     if hit.rule in {"spike", "negative"} and time:
         return _("%(value).2f kWh at %(time)s, limit %(limit).2f") % amounts
     texts = {
-        "gap": _("%(value).4g h missing a day") if days == 1 else _("up to %(value).4g h missing a day"),
+        "gap": _("%(value).4g h missing") if days == 1 else _("up to %(value).4g h missing a day"),
         "zeros": _("nothing but zeros for %(days)d days"),
         "stuck": _("the same value for %(days)d days"),
         "high_usage": _("%(value).1f kWh a day, limit %(limit).1f"),
@@ -258,9 +266,8 @@ def in_words(hit: ValidationHit, slots: int) -> str:
     return texts.get(hit.rule, "%(value)g") % amounts
 
 
-def clock(slot: int, slots: int) -> str:
+def clock(minutes: int) -> str:
     """Of the utility's standard time."""
-    minutes = slot * 1440 // max(slots, 1)
     return f"{minutes // 60:02}:{minutes % 60:02}"
 
 
@@ -275,22 +282,13 @@ class Row:
 
 
 def rows(hits: list[ValidationHit], zones: list[Zone]) -> list[Row]:
-    intervals = dict(
-        MeterState.objects.filter(meter__in=[hit.meter_id for hit in hits]).values_list("meter", "interval_minutes")
-    )
     by_id = {zone.pk: zone for zone in zones}
     return [
         Row(
             hit,
             BY_NAME.get(hit.rule),
             by_id.get(hit.zone),
-            in_words(hit, 1440 // intervals.get(hit.meter_id, 60)),
+            in_words(hit),
         )
         for hit in hits
     ]
-
-
-def waiting() -> tuple[int, int]:
-    """Meters that wait for validation, and parts that were parked."""
-    parked = ValidationShard.objects.filter(status=ValidationShard.Status.FAILED)
-    return running.pending().count(), sum(len(ids) for ids in parked.values_list("meter_ids", flat=True))
