@@ -26,7 +26,7 @@ from apps.grid.models import (
 )
 from apps.inspections.models import Inspection, Outcome
 from apps.readings import partitions
-from apps.readings.models import Channel, LoadProfile, MeterState, Sender, Upload
+from apps.readings.models import Channel, LoadProfile, MeterState, ReadingEdit, Sender, Upload, ValidationHit
 
 ALWAYS = DateRange(date(2010, 1, 1), None)
 
@@ -163,6 +163,29 @@ class UploadFactory(factory.django.DjangoModelFactory):
     measures = "interval"
     unit = "kWh"
     status = Upload.Status.IMPORTED
+
+
+class ValidationHitFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = ValidationHit
+
+    meter = factory.SubFactory(MeterFactory)
+    rule = "zeros"
+    day = date(2026, 3, 1)
+    last_day = factory.SelfAttribute("day")
+    value = 3.0
+    limit = 3.0
+
+
+class ReadingEditFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = ReadingEdit
+
+    meter = factory.SubFactory(MeterFactory)
+    day = date(2026, 3, 1)
+    verb = "suspect"
+    by = factory.SubFactory(UserFactory)
+    upload = factory.SubFactory(UploadFactory)
 
 
 class ModelVersionFactory(factory.django.DjangoModelFactory):

@@ -22,6 +22,8 @@ from apps.grid.models import Connection, Consumer, Installation, Supply
 from apps.inspections.models import Inspection
 from apps.readings.models import MeterEvent
 from apps.readings.profiles import chart_values
+from apps.readings.validation import marks
+from apps.readings.validation.marks import ReadingsQuality
 
 NEIGHBOURS_SHOWN = 12
 EVENTS_SHOWN = 20
@@ -47,6 +49,7 @@ class Evidence:
     installations: list[Installation]
     reported: list[Reported]
     inspections: list[Inspection]
+    quality: ReadingsQuality
 
     @property
     def neighbours_shown(self) -> list[Consumer]:
@@ -66,14 +69,16 @@ def evidence(consumer: Consumer, user: User, onset: date | None) -> Evidence:
         .order_by("-valid")
     )
     installations = [link for link in links if link.consumer_id == consumer.pk]
+    curve = charts.curve(consumer.pk, links, onset)
     return Evidence(
         connection=connection,
         neighbours=neighbours,
-        curve=charts.curve(consumer.pk, links, onset),
+        curve=curve,
         supplies=list(consumer.supplies.select_related("contract").order_by("-valid")),
         installations=installations,
         reported=reported_at(consumer),
         inspections=list(consumer.inspections.standing().select_related("by")),
+        quality=marks.of_consumer(installations, curve and curve.first_day, curve and curve.last_day),
     )
 
 
@@ -233,21 +238,21 @@ def chart(found: Evidence, score: RiskScore | None) -> dict | None:
     """What static/curve.js draws; days are ISO dates."""
     if found.curve is None:
         return None
-    marks = [
+    marked = [
         {"day": link.valid.lower.isoformat(), "text": str(link.contract), "sort": "contract"}
         for link in found.supplies
         if link.valid.lower and link.valid.lower > found.curve.first_day
     ]
-    marks += [
+    marked += [
         {"day": link.valid.lower.isoformat(), "text": str(link.meter), "sort": "meter"}
         for link in found.installations
         if link.valid.lower and link.valid.lower > found.curve.first_day
     ]
-    marks += [
+    marked += [
         {"day": localtime(one.event.at).date().isoformat(), "text": mark_of(one), "sort": "event"}
         for one in found.reported
     ]
-    marks += [
+    marked += [
         {"day": visit.inspected_on.isoformat(), "text": visit.get_outcome_display(), "sort": "visit"}
         for visit in found.inspections
     ]
@@ -255,13 +260,15 @@ def chart(found: Evidence, score: RiskScore | None) -> dict | None:
         **found.curve.for_page(),
         "onset": score.onset_on.isoformat() if score and score.onset_on else None,
         "spans": score.spans if score else [],
-        "marks": marks,
+        "marks": marked,
+        **found.quality.for_chart(),
         **mean_days(found.curve, score and score.onset_on),
         "words": {
             "median": _("neighbours, median"),
             "onset": _("change"),
             "before": _("before"),
             "since": _("since"),
+            "estimated": _("estimated"),
         },
     }
 

@@ -64,6 +64,8 @@ ADDRESSES = {
     "data_quality": page(200),
     "validation_rules": page(403),
     "validation_retry": page(403, method="post"),
+    "reading_edit": page(403, of="consumer", method="post"),
+    "reading_edit_undo": page(403, of="edit", method="post"),
     "cases_of_upload": page(403, of="upload"),
     "run_list": page(403),
     "shard_retry": page(403, of="shard", method="post"),
@@ -124,6 +126,7 @@ def address(request, case):
         "model": [run.model_version_id],
         "kind": ["consumers"],
         "reference": [factories.ReferenceImportFactory().pk],
+        "edit": [factories.ReadingEditFactory(meter=factories.InstallationFactory(consumer=case.consumer).meter).pk],
         "transformer": [factories.TransformerFactory(feeder__zone=case.consumer.zone).pk],
     }
     return lambda name: reverse(name, args=objects[ADDRESSES[name].of])
