@@ -168,13 +168,12 @@ class Assembler:
         if grid.meters * int(days[-1] - days[0] + 1) * (DAY // interval) > MOST_SLOTS_A_READING * len(columns):
             return None
         factor = self.statement.factor * (interval / 60 if self.statement.is_power else 1)
-        filled = grid.filled(columns, columns.values if factor == 1 else columns.values * factor)
-        if filled is None:
-            return None
-        matrix, quality = filled
+        matrix, quality = grid.filled(columns, columns.values if factor == 1 else columns.values * factor)
         # However the missing readings lie, most neighbours of such a meter are one interval apart.
         missing = np.isnan(matrix).sum(axis=1)
         even = 3 * missing + 2 * (len(apart) - times_found) < len(apart)
+        if matrix.size - missing.sum() < len(columns):  # some stamps have several values
+            even &= np.bincount(columns.meters - grid.first_meter) == matrix.shape[1] - missing
         limit = settings.READING_MAX_KWH / max(factor, self.statement.factor)
         if columns.values.min() < 0 or columns.values.max() > limit:
             even[columns.meters[(columns.values < 0) | (columns.values > limit)] - grid.first_meter] = False

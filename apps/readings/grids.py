@@ -22,13 +22,11 @@ class Grid:
     minutes: np.ndarray  # (T,) int32 as the file has them, rising
     cells: np.ndarray  # (N,) int64, of each reading
 
-    def filled(self, columns: "Columns", kwh: np.ndarray) -> tuple[np.ndarray, np.ndarray | None] | None:
-        """(M, T) kWh with NaN where nothing was sent, and quality; None where a meter gave two values for one stamp."""
+    def filled(self, columns: "Columns", kwh: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """(M, T) kWh with NaN where nothing was sent, and quality. Of several values for one stamp any may be there."""
         shape = self.meters, len(self.minutes)
         matrix = np.full(shape, np.nan, dtype=np.float32)
         matrix.ravel()[self.cells] = kwh
-        if matrix.size - np.count_nonzero(np.isnan(matrix)) < len(columns):
-            return None
         if columns.quality is None or not columns.quality.any():
             return matrix, None
         flags = np.zeros(shape, dtype=np.int8)

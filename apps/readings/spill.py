@@ -86,8 +86,7 @@ class Spill:
         return self.filled + sum(run.size for run in self.runs)
 
     def groups(self) -> Iterator[Block]:
-        """All readings, meters whole and in the order of their positions; in each meter in the order of the file.
-        Blocks may share memory with the buffer: one is done with before the next is asked for."""
+        """All readings, in groups of whole meters that follow each other; each meter's in the order of the file."""
         if not self.runs and self.filled <= GROUP_READINGS:
             if self.filled:
                 yield self._block({name: column[: self.filled] for name, column in self.buffer.items()})
