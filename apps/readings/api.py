@@ -63,6 +63,18 @@ class RawBody(BaseParser):
         return {"file": iter(lambda: stream.read(CHUNK_BYTES), b"")}
 
 
+def file_of(request):
+    """A form's file, or the chunks of the body; None where there is neither.
+
+    A body whose length the sender does not know beforehand counts as none in Django and the REST framework. Where the
+    server marks its end, it can be read all the same.
+    """
+    if "CONTENT_LENGTH" not in request.META and request.META.get("wsgi.input_terminated"):
+        stream = request.META["wsgi.input"]
+        return iter(lambda: stream.read(CHUNK_BYTES), b"")
+    return request.data.get("file")
+
+
 class StatementSerializer(serializers.Serializer):
     """What is left out is taken from the sender's last upload, then guessed from the content."""
 
@@ -211,7 +223,7 @@ class Uploads(ListAPIView):
         A file that cannot be read at all comes back with the status `failed` and its `error`. 200: the same content
         came before."""
         key = key_of(request)
-        file = request.data.get("file")
+        file = file_of(request)
         is_form = hasattr(file, "chunks")
         if not file or (not is_form and not isinstance(file, Iterator)):
             raise serializers.ValidationError({"file": ["Send the file in the field `file`, or as the body."]})
@@ -346,7 +358,7 @@ class Readings(APIView):
         stated.is_valid(raise_exception=True)
         clock, sender = stated.validated_data.get("timezone", ""), sender_of(request, stated.validated_data)
         key = key_of(request)
-        chunks = request.data.get("file") or iter(())
+        chunks = file_of(request) or iter(())
         body = b""
         for chunk in chunks:
             body += chunk
