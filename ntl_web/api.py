@@ -9,6 +9,7 @@ from apps.cases.api import api_urls as cases
 from apps.detection.api import api_urls as detection
 from apps.grid.api import api_urls as grid
 from apps.readings.api import api_urls as readings
+from apps.readings.validation_api import api_urls as validation
 
 REFUSALS = {
     "400": "Something in what was sent is wrong.",
@@ -31,7 +32,7 @@ class Nowhere(APIView):
 
 nowhere = [path("<path:_>", Nowhere.as_view(), name="api-nowhere")]
 urlpatterns = [
-    path("v1/", include([*readings, *grid, *detection, *cases, *nowhere])),
+    path("v1/", include([*readings, *validation, *grid, *detection, *cases, *nowhere])),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     # The split view keeps its script in an address of its own, as the content security policy wants.
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="api-docs"),

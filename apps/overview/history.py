@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from apps.cases.casefile import Evidence
@@ -17,7 +18,7 @@ SCORES_SHOWN = 60
 @dataclass(frozen=True)
 class Line:
     day: date
-    what: str  # score, case, visit, event, contract or meter
+    what: str  # score, case, visit, event, edit, contract or meter
     text: str
     level: str = ""
     case_id: int | None = None
@@ -43,6 +44,12 @@ def timeline(scores: list[RiskScore], cases: list[Case], found: Evidence) -> lis
             lines.append(Line(local_day(case.closed_at), "case", _("Case closed: %s") % outcome, case_id=case.pk))
     lines += [Line(visit.inspected_on, "visit", visit.get_outcome_display()) for visit in found.inspections]
     lines += [Line(local_day(one.event.at), "event", one.event.words) for one in found.reported]
+    for edit in found.quality.edits:
+        named = {"day": date_format(edit.day, "j M Y"), "what": edit.get_verb_display(), "by": edit.by}
+        lines.append(Line(local_day(edit.at), "edit", _("%(day)s %(what)s by %(by)s") % named))
+        if edit.undone_at:
+            named["by"] = edit.undone_by
+            lines.append(Line(local_day(edit.undone_at), "edit", _("%(day)s no longer %(what)s: %(by)s") % named))
     lines += [
         Line(link.valid.lower, "contract", _("Contract %s begins") % link.contract)
         for link in found.supplies

@@ -105,6 +105,7 @@ def test_a_supervisor_edits_and_undoes_on_the_consumers_page(client, meter, cons
     assert response.url == f"{reverse('consumer', args=[consumer.number])}?day={DAY}"
     text = client.get(response.url).content.decode()
     assert "clock was set" in text
+    assert "4 Feb 2026 marked as suspect by sam" in text
     client.post(reverse("reading_edit_undo", args=[ReadingEdit.objects.get().pk]))
     assert ReadingEdit.objects.get().undone_by == sam
     assert row().quality is None

@@ -196,3 +196,15 @@ def test_settings_are_tried_before_they_are_stored(client, sam, north):
     assert [(zeros[days].days_now, zeros[days].days, zeros[days].meters) for days in zeros] == [(4, 4, 1), (4, 0, 0)]
     assert not ValidationRule.objects.exists()
     assert not ValidationHit.objects.exists()
+
+
+def test_machines_ask_for_hits_of_their_zones(client, ines, sam, hits):
+    address = reverse("api-validation-hits")
+    client.force_login(ines)
+    (hit,) = client.get(address).json()["results"]
+    assert (hit["rule"], hit["consumer"], hit["zone"], hit["day"]) == ("zeros", "C-NORTH", "NORTH", "2026-02-23")
+    assert hit["words"] == "nothing but zeros for 7 days"
+    client.force_login(sam)
+    for query, many in (({"rule": "gap"}, 1), ({"since": "2026-03-02"}, 0), ({"zone": "NORTH"}, 1), ({}, 2)):
+        assert client.get(address, query).json()["count"] == many
+    assert client.get(address, {"since": "soon"}).status_code == 400
