@@ -9,9 +9,10 @@ from django.conf import settings
 
 from apps.readings import importers, times
 from apps.readings.assembly import DAY, Assembler, Columns, Days, distances, same_as_before
-from apps.readings.importers.base import Block, Reading, Rejects
+from apps.readings.importers.base import Block, Format, Reading, Rejects
+from apps.readings.importers.tables import ColumnsUnclear, TableFormat
 from apps.readings.importers.texts import unit_of
-from apps.readings.models import Sender
+from apps.readings.models import Channel, Sender
 from apps.readings.profiles import chart_values
 from apps.readings.statements import Statement
 
@@ -20,38 +21,70 @@ SHOWN_REJECTS = 10
 PLAUSIBLE_KWH_AN_HOUR = 50  # of a median consumer; more of it is rather Wh
 
 
-def guess(path: Path, remembered: dict | None = None, stated: dict | None = None) -> Statement:
+def guess(
+    path: Path, remembered: dict | None = None, stated: dict | None = None, *, lenient: bool = False
+) -> Statement:
     """The statement to propose. What this sender's last file meant wins; what is stated now helps to recognise the
-    file. Raises FileFault for what is no such file."""
+    file. Raises FileFault for what is no such file; with lenient not for a table of which a person may yet say what
+    its columns hold."""
     stated = stated or {}
-    format_ = importers.recognise(path, stated.get("format", ""))
-    fixed = {"format": format_.name, **importers.fixed(format_.name)}
-    if remembered:
-        return replace(Statement(**remembered), **fixed)
+    statement = Statement(**remembered) if remembered else None
+    columns = stated.get("columns") or (statement.columns if statement else {})
+
+    def meant(format_: Format, file: Path) -> Statement:
+        fixed = {"format": format_.name, **importers.fixed(format_.name), "columns": used(format_, file, columns)}
+        return replace(statement or guessed(format_, file), **fixed)
+
+    try:
+        return importers.look(path, meant, stated.get("format", ""), columns)
+    except ColumnsUnclear as unclear:
+        if not lenient:
+            raise
+        return replace(statement or Statement(settings.UTILITY_TIME_ZONE), format=unclear.format, columns={})
+
+
+def used(format_: Format, file: Path, columns: dict) -> dict:
+    """The columns that were chosen before, where this file has them."""
+    return columns if columns and has_columns(format_, file, columns) else {}
+
+
+def has_columns(format_: Format, file: Path, columns: dict) -> bool:
+    if not isinstance(format_, TableFormat):
+        return False
+    names = set(format_.table(file).columns)
+    return all(name in names for role, name in columns.items() if role != "ignored")
+
+
+def guessed(format_: Format, file: Path) -> Statement:
+    """From the readings themselves."""
     reading = Reading(Rejects(0), SAMPLE_METERS)
-    sample = first_meters(next(iter(format_.blocks(path, reading)), None))
+    sample = first_meters(next(iter(format_.blocks(file, reading)), None))
     columns = Assembler(Statement("UTC"), reading).sorted([sample] if sample else [])
     statement = Statement(settings.UTILITY_TIME_ZONE)
     if not len(columns):
-        return replace(statement, **fixed)
-    guessed = {
-        "timezone": guess_zone(columns, reading),
-        "stamps": guess_stamps(columns),
-        "measures": Sender.Measures.REGISTER if is_rising(columns) else Sender.Measures.INTERVAL,
-        "unit": unit_of(value_name(format_, path)) or guess_unit(columns),
-    }
-    return replace(statement, **{**guessed, **fixed})
+        return statement
+    return replace(
+        statement,
+        timezone=guess_zone(columns, reading),
+        stamps=guess_stamps(columns),
+        measures=Sender.Measures.REGISTER if is_rising(columns) else Sender.Measures.INTERVAL,
+        unit=unit_of(value_name(format_, file)) or guess_unit(columns),
+    )
 
 
-def value_name(format_: importers.Format, path: Path) -> str:
+def value_name(format_: Format, path: Path) -> str:
     """The name of the column with the values, which often says the unit; only tables that have one such column."""
-    return format_.shape.value_name(format_.table(path)) if hasattr(format_, "shape") else ""
+    return format_.shape.value_name(format_.table(path)) if isinstance(format_, TableFormat) else ""
 
 
 def first_meters(block: Block | None) -> Block | None:
+    """The readings of a few meters, of one channel: what they took, where they took anything."""
     if block is None:
         return None
     first = block.meters < SAMPLE_METERS
+    if block.channels is not None:
+        channel = Channel.IMPORT if (block.channels == Channel.IMPORT).any() else Channel.EXPORT
+        first &= block.channels == channel
     return Block(block.meters[first], block.minutes[first], block.values[first], block.lines[first])
 
 
@@ -99,6 +132,8 @@ class Preview:
     interval_minutes: int
     kwh: list[float | None]
     meters_seen: int  # among those looked at
+    events: int
+    periods: int  # between reads of a register, such as months
     rejected: int
     rejected_lines: list[tuple[int, str, str]]
 
@@ -115,23 +150,32 @@ class Preview:
 
 def preview(path: Path, statement: Statement) -> Preview:
     """Raises FileFault."""
-    format_ = importers.recognise(path, statement.format)
+    return importers.look(
+        path, lambda format_, file: preview_of(format_, file, statement), statement.format, statement.columns
+    )
+
+
+def preview_of(format_: Format, file: Path, statement: Statement) -> Preview:
     reading = Reading(Rejects(SHOWN_REJECTS), SAMPLE_METERS)
-    blocks = [first_meters(block) for block in islice(format_.blocks(path, reading), 1)]
+    blocks = [first_meters(block) for block in islice(format_.blocks(file, reading), 1)]
     assembler = Assembler(statement, reading)
     found = list(assembler.days(assembler.sorted(blocks)))
-    refused = reading.rejects
+    seen = {
+        "meters_seen": len(reading.names),
+        "events": len(reading.events),
+        "periods": sum(len(periods.lines) for periods in [*reading.registers, *assembler.periods]),
+        "rejected": reading.rejects.count,
+        "rejected_lines": reading.rejects.kept,
+    }
     if not found:
-        return Preview("", "", 0, [], len(reading.names), refused.count, refused.kept)
+        return Preview("", "", 0, [], **seen)
     days, row = fullest(found)
     return Preview(
         meter=reading.names[days.meters[row]],
         day=str(np.datetime64(int(days.days[row]), "D")),
         interval_minutes=DAY // days.kwh.shape[1],
         kwh=chart_values(days.kwh[row]),
-        meters_seen=len(reading.names),
-        rejected=refused.count,
-        rejected_lines=refused.kept,
+        **seen,
     )
 
 

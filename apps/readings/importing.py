@@ -60,7 +60,7 @@ def parse(upload: Upload, progress: Progress, shelf: Shelf) -> Parsed:
     assembler = Assembler(statement, reading)
     with ExitStack() as stack:
         spills: dict[Channel, Spill] = {}
-        for block in importers.recognise(upload.path, statement.format).blocks(upload.path, reading):
+        for block in importers.recognise(upload.path, statement.format, statement.columns).blocks(upload.path, reading):
             progress.say(reading.fraction * READING_SHARE, _("Reading the file"))
             for channel, readings in by_channel(block):
                 if channel not in spills:

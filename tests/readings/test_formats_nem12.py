@@ -84,7 +84,12 @@ def test_a_v_record_takes_quality_and_events_from_its_400_records(tmp_path):
     made_up = [key[2] % 1440 for key, (_value, flag) in ours.items() if flag == Quality.ESTIMATED_BY_SENDER]
     assert made_up == [120, 270]
     [event] = reading.events
-    assert (reading.names[event.meter], event.code, event.minutes % 1440, event.line) == ("6001234567", "NEM12:60", 120, 5)
+    assert (reading.names[event.meter], event.code, event.minutes % 1440, event.line) == (
+        "6001234567",
+        "NEM12:60",
+        120,
+        5,
+    )
 
 
 def test_null_values_are_not_sent_and_not_zero(tmp_path):

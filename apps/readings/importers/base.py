@@ -63,12 +63,25 @@ class Rejects:
     limit: int
     count: int = 0
     kept: list[tuple[int, str, str]] = field(default_factory=list)  # line, reason, content
+    # Of an archive with several files: lines before each, and its name; and the one that is being read, if one is.
+    files: list[tuple[int, str]] = field(default_factory=list)
+    file: str = ""
 
     def add(self, lines: np.ndarray, reason: str, text: Callable[[int], str]) -> None:
         """`text(i)` gives the content of lines[i]; it is asked only for what is kept."""
         room = self.limit - len(self.kept)
-        self.kept += [(int(line), reason, text(i)[:TEXT_LENGTH]) for i, line in enumerate(lines[:room])]
+        for i, line in enumerate(lines[:room]):
+            line, file = self.located(int(line))
+            self.kept.append((line, reason, f"{file[:80]}: {text(i)}"[:TEXT_LENGTH] if file else text(i)[:TEXT_LENGTH]))
         self.count += len(lines)
+
+    def located(self, line: int) -> tuple[int, str]:
+        """The line in its own file, and that file's name where there are several. While a file is read, its lines are
+        known by their own numbers; afterwards, they count on from file to file."""
+        if self.file or not self.files:
+            return line, self.file
+        before, file = next((one for one in reversed(self.files) if one[0] < line), self.files[0])
+        return line - before, file
 
 
 @dataclass

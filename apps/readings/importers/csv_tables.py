@@ -44,8 +44,29 @@ class CsvTable:
         self.delimiter = delimiter_of(header, body)
         self.columns = [name.strip().lstrip("\ufeff") for name in self._cells(header)]
         self.sample = [self._cells(line) for line in body if line.strip()]
-        # A comma that does not part columns and stands between digits parts decimals.
-        self.decimal_comma = self.delimiter != "," and any("," in cell for row in self.sample for cell in row)
+        # A comma that does not part columns parts decimals, or thousands.
+        self.decimal_comma = self.delimiter != "," and texts.has_decimal_comma(
+            cell for row in self.sample for cell in row
+        )
+        self.headless = self._begins_with_readings()
+        if self.headless:
+            self.sample.insert(0, self.columns)
+            self.columns = [str(number) for number in range(1, len(self.columns) + 1)]
+            self.header_line -= 1
+
+    def _begins_with_readings(self) -> bool:
+        """One stamp, and beside it only what numbers and names of meters look like, alike in the line below."""
+        first, below = self.columns, (self.sample or [[]])[0]
+        if len(first) != 3 or len(below) != 3 or any(texts.is_known(name) for name in first):
+            return False
+        return [texts.kind_of(cell) for cell in first] == [texts.kind_of(cell) for cell in below] and sorted(
+            texts.kind_of(cell) for cell in first
+        ) in (["decimal", "name", "stamp"], ["decimal", "integer", "stamp"])
+
+    @staticmethod
+    def looks_like(head: bytes) -> bool:
+        begin = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+        return not begin.startswith((b"PAR1", b"<", b"{", b"["))
 
     def _cells(self, line: str) -> list[str]:
         try:

@@ -40,7 +40,7 @@ class EventList:
         found = self.columns(table)
         names_it = found["meter"] is not None and found["time"] is not None
         says_what = found["code"] is not None or found["text"] is not None
-        return names_it and says_what and Long().columns(table)[2] is None
+        return names_it and says_what and "value" not in Long().columns(table)
 
     def value_name(self, table: Table) -> str:
         return ""

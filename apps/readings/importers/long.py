@@ -1,6 +1,7 @@
-"""One reading a row: meter, stamp, value, in any order of rows and columns."""
+"""One reading a row: meter, stamp, value, in any order of rows and columns; perhaps channel, quality, unit beside."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +11,10 @@ from django.utils.translation import gettext as _
 from apps.readings.importers import stamping, texts
 from apps.readings.importers.base import NAME_LENGTH, Block, Reading
 from apps.readings.importers.tables import Batch, Table
+from apps.readings.models import Channel
+
+NEEDED = ("meter", "time", "value")
+OPTIONAL = ("clock", "channel", "quality", "unit")
 
 
 def find(table: Table, words: set[str], but: set[int] = frozenset()) -> int | None:
@@ -22,58 +27,138 @@ def no_name() -> str:
     return _("no meter is named, or its name is longer than %(limit)d characters") % {"limit": NAME_LENGTH}
 
 
+@dataclass(frozen=True)
 class Long:
-    def columns(self, table: Table) -> tuple[int | None, int | None, int | None]:
-        time = find(table, texts.TIME)
-        meter = find(table, texts.METER, {time})
-        value = find(table, texts.VALUE, {time, meter})
-        if value is None:
-            value = next((i for i, name in enumerate(table.columns) if texts.unit_of(name) and i != meter), None)
-        return meter, time, value
+    chosen: Mapping[str, str | list[str]] = field(default_factory=dict)  # column by what it holds, as a person said
+
+    def columns(self, table: Table) -> dict[str, int]:
+        """Places of columns by what they hold. What a person said stands as a whole: the rest is not guessed."""
+        if self.chosen:
+            places = {name: place for place, name in reversed(list(enumerate(table.columns)))}
+            roles = {role: places[name] for role, name in self.chosen.items() if role != "ignored" and name in places}
+            if "value" in self.chosen and set(NEEDED) <= set(roles):
+                return roles
+        return guessed(table)
 
     def fits(self, table: Table) -> bool:
-        return None not in self.columns(table)
+        return set(NEEDED) <= set(self.columns(table))
 
     def value_name(self, table: Table) -> str:
-        return table.columns[self.columns(table)[2]]
+        columns = self.columns(table)
+        return "kWh" if "unit" in columns else table.columns[columns["value"]]
 
     def blocks(self, table: Table, reading: Reading) -> Iterator[Block]:
-        meter, time, value = self.columns(table)
-        month_first = texts.is_month_first(table.sample_column(time))
-        for batch in table.batches(reading, [meter, time], [value]):
-            yield self._block(batch, (meter, time, value), month_first, table.decimal_comma, reading)
+        columns = self.columns(table)
+        month_first = texts.is_month_first(table.sample_column(columns["time"]))
+        others = [columns[role] for role in OPTIONAL if role in columns]
+        for batch in table.batches(reading, [columns["meter"], columns["time"], *others], [columns["value"]]):
+            yield self._block(batch, columns, month_first, table.decimal_comma, reading)
 
-    def _block(
-        self, batch: Batch, columns: tuple[int, int, int], month_first: bool, comma: bool, reading: Reading
-    ) -> Block:
-        cells = [batch.columns[index] for index in columns]
-        meters = self._meters(cells[0], reading)
-        stamps = texts.stamps_of(cells[1], month_first)
-        values, not_numbers = texts.numbers_of(cells[2], comma)
+    def _block(self, batch: Batch, columns: dict[str, int], month_first: bool, comma: bool, reading: Reading) -> Block:
+        cells = {role: batch.columns[columns[role]] for role in (*NEEDED, *OPTIONAL) if role in columns}
+        meters = self._meters(cells["meter"], reading)
+        stamps = texts.stamps_of(cells["time"], month_first)
+        if "clock" in cells:
+            stamps = with_clock(stamps, cells["clock"])
+        values, not_numbers = texts.numbers_of(cells["value"], comma)
 
         def text(row: int) -> str:
-            return ",".join(texts.shown(column[row]) for column in cells)
+            return ",".join(texts.shown(column[row]) for column in cells.values())
 
-        empty = (meters < 0) & np.isnan(values) & ~not_numbers & pc.is_null(cells[1]).to_numpy(zero_copy_only=False)
+        empty = (
+            (meters < 0) & np.isnan(values) & ~not_numbers & pc.is_null(cells["time"]).to_numpy(zero_copy_only=False)
+        )
         stampable = np.flatnonzero(~empty)
         good = np.zeros(len(values), dtype=bool)
         good[stampable] = stamping.check(
             stamps.take(stampable), batch.lines[stampable], lambda i: text(stampable[i]), reading
         )
+        channels = texts.channels_of(cells["channel"]) if "channel" in cells else None
+        quality = texts.quality_of(cells["quality"]) if "quality" in cells else None
+        to_kwh = texts.kwh_of(cells["unit"]) if "unit" in cells else None
+        nothing = np.zeros(len(values), dtype=bool)
         for wrong, reason in (
-            (good & (meters < 0), no_name()),
-            (good & (meters >= 0) & not_numbers, _("not a number")),
+            (meters < 0, no_name()),
+            (not_numbers, _("not a number")),
+            (nothing if channels is None else channels == 0, _("the channel is no energy taken or given")),
+            (nothing if to_kwh is None else to_kwh == 0, _("the unit is none of Wh, kWh and MWh")),
         ):
-            rows = np.flatnonzero(wrong)
+            rows = np.flatnonzero(wrong & good)
             if len(rows):
                 reading.rejects.add(batch.lines[rows], reason, lambda i, rows=rows: text(rows[i]))
                 good &= ~wrong
+        if to_kwh is not None:
+            values = values * to_kwh
+        if channels is not None and (channels == Channel.IMPORT).all():
+            channels = None
+        if quality is not None and not quality.any():
+            quality = None
         if good.all():
-            return Block(meters, stamps.minutes, values, batch.lines)
-        return Block(meters[good], stamps.minutes[good], values[good], batch.lines[good])
+            return Block(meters, stamps.minutes, values, batch.lines, channels, quality)
+        return Block(
+            *(column[good] for column in (meters, stamps.minutes, values, batch.lines)),
+            *(None if column is None else column[good] for column in (channels, quality)),
+        )
 
     def _meters(self, column: pa.Array, reading: Reading) -> np.ndarray:
-        if not pa.types.is_dictionary(column.type):
-            column = pc.cast(column, pa.string()).dictionary_encode()
-        positions = np.append(reading.positions(column.dictionary.to_pylist()), np.int32(-1))
-        return positions[pc.fill_null(column.indices, len(positions) - 1).to_numpy(zero_copy_only=False)]
+        names, places = texts.dictionary_of(column)
+        return reading.positions(names)[places]
+
+
+def guessed(table: Table) -> dict[str, int]:
+    """Places of columns by what their names say they hold."""
+    clock = find(table, texts.CLOCK_TIME)
+    date = find(table, texts.DATE, {clock})
+    if clock is not None and date is not None and are_parted(table, date, clock):
+        found = {"time": date, "clock": clock}
+    else:
+        found = {"time": find(table, texts.TIME)}
+    found["meter"] = find(table, texts.METER, set(found.values()))
+    found["value"] = find(table, texts.VALUE, set(found.values()))
+    if found["value"] is None:
+        taken = set(found.values())
+        found["value"] = next(
+            (i for i, name in enumerate(table.columns) if texts.unit_of(name) and i not in taken), None
+        )
+    for role, words in (("channel", texts.CHANNEL), ("quality", texts.QUALITY), ("unit", texts.UNIT)):
+        found[role] = find(table, words, set(found.values()))
+    if found["value"] is not None and found["channel"] is not None and not any(channels_of(table, found["channel"])):
+        found["channel"] = None  # named like a channel, and holds something else
+    return without_header(table) if table.headless else {role: at for role, at in found.items() if at is not None}
+
+
+def channels_of(table: Table, index: int) -> list[int]:
+    return texts.channels_of(texts.as_texts(table.sample_column(index))).tolist()
+
+
+def are_parted(table: Table, date: int, clock: int) -> bool:
+    """Is there a day in the one column, and a time of day in the other?"""
+    days = texts.stamps_of(table.sample_column(date))
+    clocks = texts.as_texts(table.sample_column(clock)).to_pylist()
+    return bool(days.valid.any()) and not days.timed.any() and any(texts.clock_minutes(text) >= 0 for text in clocks)
+
+
+def with_clock(dates: texts.Stamps, column: pa.Array) -> texts.Stamps:
+    """Stamps of a column of dates and one of times of day."""
+    clocks, places = texts.dictionary_of(column)
+    minutes = np.array([texts.clock_minutes(text) for text in clocks], dtype=np.int32)[places]
+    timed = np.ones(len(minutes), dtype=bool)
+    good = dates.valid & (minutes >= 0)
+    return texts.Stamps(dates.minutes + np.maximum(minutes, 0), good, dates.whole, dates.zoned, timed)
+
+
+def without_header(table: Table) -> dict[str, int]:
+    """Places by what stands in the columns, where there is only one way to see it: one column of stamps, one of numbers
+    with decimals, one of names."""
+    columns = [texts.as_texts(table.sample_column(index)) for index in range(len(table.columns))]
+    stamps = [i for i, column in enumerate(columns) if texts.stamps_of(column).valid.all()]
+    numbers = [
+        i
+        for i, column in enumerate(columns)
+        if i not in stamps and not texts.numbers_of(column, table.decimal_comma)[1].any()
+    ]
+    decimals = [i for i in numbers if any(set(",.") & set(text or "") for text in columns[i].to_pylist())]
+    others = [i for i in range(len(columns)) if i not in stamps and i not in decimals]
+    if len(stamps) == 1 and len(decimals) == 1 and len(others) == 1 and not columns[others[0]].null_count:
+        return {"meter": others[0], "time": stamps[0], "value": decimals[0]}
+    return {}

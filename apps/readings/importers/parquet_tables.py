@@ -14,10 +14,12 @@ from apps.readings.importers.tables import Batch
 MAGIC = b"PAR1"
 BATCH_VALUES = 4_000_000
 SAMPLE_ROWS = 50
+BUFFER_BYTES = 1024**2
 
 
 class ParquetTable:
     decimal_comma = False
+    headless = False
 
     def __init__(self, path: Path):
         self.path = path
@@ -36,6 +38,10 @@ class ParquetTable:
             raise FileFault(
                 _("Several columns are named %(name)s. Give each its own name.") % {"name": sorted(twice)[0]}
             )
+
+    @staticmethod
+    def looks_like(head: bytes) -> bool:
+        return head.startswith(MAGIC)
 
     def sample_column(self, index: int) -> pa.Array:
         for batch in self._read([index], SAMPLE_ROWS):
@@ -57,7 +63,8 @@ class ParquetTable:
     def _read(self, wanted: list[int], rows: int, repeated: list[int] = ()) -> Iterator[pa.RecordBatch]:
         texts = [self.columns[index] for index in repeated if pa.types.is_string(self.types[index])]
         try:
-            with pq.ParquetFile(self.path, read_dictionary=texts) as file:
+            # A buffer: a row group of a gigabyte must not come whole.
+            with pq.ParquetFile(self.path, read_dictionary=texts, buffer_size=BUFFER_BYTES) as file:
                 yield from file.iter_batches(rows, columns=[self.columns[index] for index in wanted])
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
             raise _unreadable(error) from None

@@ -1,10 +1,10 @@
 """Formats that are a table: a container (delimited text, Parquet) and a shape (long, rows of times, rows of meters)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 import pyarrow as pa
@@ -24,11 +24,22 @@ class Batch:
 class Table(Protocol):
     columns: list[str]
     decimal_comma: bool
+    headless: bool  # the columns have no names but their numbers
+
+    @staticmethod
+    def looks_like(head: bytes) -> bool:
+        """Could a file that begins so be such a table?"""
 
     def sample_column(self, index: int) -> pa.Array:
         """The first few values."""
 
     def batches(self, reading: Reading, repeated: list[int], others: list[int]) -> Iterator[Batch]: ...
+
+
+class ColumnsUnclear(FileFault):
+    """A table of which nobody has said yet what its columns hold."""
+
+    format = ""  # what it would be read as
 
 
 class Shape(Protocol):
@@ -41,12 +52,19 @@ class Shape(Protocol):
 class TableFormat:
     name: str
     label: str
-    magic: bytes  # how the container's files begin
     open: type
     shape: Shape
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        return head.startswith(self.magic) and self.shape.fits(self.table(path))
+        return self.open.looks_like(head) and self.shape.fits(self.table(path))
+
+    @property
+    def is_long(self) -> bool:
+        return self.name.endswith("_long")
+
+    def with_columns(self, columns: dict) -> Self:
+        """The same, with columns as a person chose them."""
+        return replace(self, shape=replace(self.shape, chosen=columns)) if hasattr(self.shape, "chosen") else self
 
     def blocks(self, path: Path, reading: Reading) -> Iterator[Block]:
         try:

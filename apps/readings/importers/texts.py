@@ -1,34 +1,85 @@
 """Texts to stamps and numbers, whole columns at a time; and the spellings of column names that senders use."""
 
 import re
+import unicodedata
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+# English, German, French, Spanish, Portuguese, Italian, Dutch, Turkish, Polish, as senders spell them once `word` has
+# taken away case, accents and signs.
 METER = {
-    "meter", "meter_id", "meterid", "meter_no", "meter_number", "meter_serial", "serial", "serial_number", "serialno",
-    "lclid", "mpan", "mprn", "nmi", "meter_point", "device", "device_id", "id", "cons_no", "customer", "household",
-    "zähler", "zählernummer", "zaehler", "compteur", "contador", "medidor",
+    "meter", "meter_id", "meterid", "meter_no", "meter_nr", "meter_number", "meternumber", "meter_serial", "serial",
+    "serial_number", "serialno", "serial_no", "meter_serial_number", "meter_name", "metering_point", "meter_point",
+    "meterpoint", "lclid", "mpan", "mprn", "nmi", "ean", "esi_id", "esiid", "device", "device_id", "deviceid", "id",
+    "cons_no", "customer", "customer_id", "household", "usage_point", "usagepoint", "msn",
+    "zahler", "zahlernummer", "zaehler", "zaehlernummer", "zahler_nr", "zahlernr", "zahlpunkt",
+    "zahlpunktbezeichnung",
+    "messlokation", "marktlokation", "melo", "malo", "messstelle", "gerat", "geratenummer",
+    "compteur", "numero_compteur", "n_compteur", "numero_de_compteur", "no_compteur", "identifiant_compteur", "prm",
+    "pdl", "point",
+    "matricule", "contador", "n_contador", "n_medidor", "numero_contador", "numero_de_contador", "num_contador",
+    "medidor", "numero_medidor",
+    "numero_de_medidor", "no_medidor", "nro_medidor", "suministro", "cups", "instalacion", "instalacao", "cpe", "uc",
+    "unidade_consumidora", "contatore", "matricola", "numero_contatore", "pod", "misuratore", "teller",
+    "tellernummer",
+    "meternummer", "aansluiting", "sayac", "sayac_no", "sayac_numarasi", "sayac_seri_no", "abone", "abone_no",
+    "tesisat", "tesisat_no", "licznik", "numer_licznika", "nr_licznika", "ppe",
 }  # fmt: skip
-TIME = {
-    "time", "timestamp", "datetime", "date_time", "date", "day", "stamp", "read_at", "reading_time", "interval_start",
-    "interval_end", "start", "end", "period_start", "period_end", "tstp", "ts", "utc", "reading_datetime",
-    "__index_level_0__", "index", "zeit", "zeitstempel", "datum", "horodate", "fecha", "fecha_hora", "data",
+DATE = {
+    "date", "day", "read_date", "reading_date", "settlement_date", "interval_date", "datum", "tag", "ablesedatum",
+    "jour", "date_releve", "fecha", "dia", "fecha_lectura", "data", "data_leitura", "giorno", "data_lettura", "dag",
+    "tarih", "gun", "okuma_tarihi", "data_odczytu", "dzien",
+}  # fmt: skip
+CLOCK_TIME = {
+    "time", "hour", "clock", "time_of_day", "hhmm", "interval_time", "uhrzeit", "zeit", "stunde", "heure", "hora",
+    "ora", "tijd", "tijdstip", "uur", "saat", "godzina",
+}  # fmt: skip
+TIME = DATE | {
+    "time", "timestamp", "datetime", "date_time", "datetimestamp", "stamp", "read_at", "reading_time", "read_time",
+    "interval_start", "interval_end", "start", "end", "start_time", "end_time", "starttime", "endtime", "from", "to",
+    "period_start", "period_end", "interval_start_time", "interval_end_time", "start_date", "tstp", "ts", "utc",
+    "reading_datetime", "reading_timestamp", "datetime_utc", "local_time", "time_stamp", "__index_level_0__", "index",
+    "zeit", "zeitstempel", "zeitpunkt", "datum_uhrzeit", "datum_zeit", "datum_von", "von", "ab", "beginn",
+    "ablesezeit",
+    "horodate", "horodatage", "date_heure", "date_et_heure", "date_de_debut", "debut", "fecha_hora", "fecha_y_hora",
+    "fechahora", "marca_de_tiempo", "inicio", "data_hora", "data_e_hora", "datahora", "data_ora", "dataora", "inizio",
+    "datum_tijd", "tijdstempel", "begin", "zaman", "tarih_saat", "zaman_damgasi", "data_czas", "data_i_godzina",
 }  # fmt: skip
 VALUE = {
-    "kwh", "wh", "mwh", "kw", "value", "reading", "energy", "consumption", "usage", "energy_kwh", "kwh_hh", "quantity",
-    "consumption_kwh", "value_kwh", "import_kwh", "general_supply_kwh", "register", "wert", "verbrauch", "valeur",
-    "valor", "consumo",
+    "kwh", "wh", "mwh", "kw", "value", "reading", "reading_value", "energy", "consumption", "usage", "energy_kwh",
+    "kwh_hh", "quantity", "consumption_kwh", "value_kwh", "import_kwh", "general_supply_kwh", "register",
+    "meter_reading", "energy_consumption", "active_energy", "import", "delivered", "load",
+    "wert", "verbrauch", "verbrauch_kwh", "energie", "messwert", "zahlerstand", "zaehlerstand", "stand", "arbeit",
+    "wirkarbeit", "bezug", "lastgang", "menge", "valeur", "consommation", "energie_active", "index_kwh", "releve",
+    "valor", "consumo", "consumo_kwh", "energia", "energia_activa", "energia_ativa", "lectura", "leitura", "lettura",
+    "valore", "consumi", "energia_attiva", "verbruik", "waarde", "meterstand", "levering", "tuketim", "deger",
+    "enerji",
+    "tuketim_kwh", "endeks", "aktif_enerji", "zuzycie", "wartosc", "pobor",
 }  # fmt: skip
+CHANNEL = {
+    "channel", "direction", "flow", "flow_direction", "obis", "obis_code", "obis_kennzahl", "register_id", "suffix",
+    "nmi_suffix", "energy_direction", "richtung", "energierichtung", "kanal", "kennzahl", "canal", "sens", "sentido",
+    "direccion", "direcao", "direzione", "richting", "yon", "kierunek", "magnitud",
+}  # fmt: skip
+QUALITY = {
+    "quality", "quality_flag", "quality_code", "reading_quality", "quality_method", "read_type", "reading_type",
+    "estimated", "is_estimated", "validity", "qualitat", "qualitaet", "status", "statusflag", "ersatzwert", "qualite",
+    "nature", "calidad", "estimado", "qualidade", "qualita", "stimato", "kwaliteit", "kalite", "durum", "jakosc",
+}  # fmt: skip
+UNIT = {"unit", "uom", "units", "unit_of_measure", "einheit", "unite", "unidad", "unidade", "unita", "eenheid", "birim"}
+KWH = {"Wh": 0.001, "kWh": 1.0, "MWh": 1000.0}
 MISSING = ["", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "None", "-"]
 
 
 def word(name: str) -> str:
     """A column name without the differences that carry no meaning: `KWH/hh (per half hour)` is `kwh_hh`."""
     name = re.sub(r"[(\[].*?[)\]]", "", name.strip().strip('"').lstrip("\ufeff").lower())
-    return re.sub(r"[\s/.\-]+", "_", name.strip()).strip("_")
+    name = "".join(letter for letter in unicodedata.normalize("NFKD", name) if not unicodedata.combining(letter))
+    return re.sub(r"[\s/.\-:#°º]+", "_", name.replace("ı", "i").replace("ł", "l").strip()).strip("_")
 
 
 def unit_of(name: str) -> str | None:
@@ -68,6 +119,27 @@ def is_month_first(sample: pa.Array) -> bool:
     found = [re.match(r"\s*(\d{1,2})[-/.](\d{1,2})[-/.]\d{4}", text or "") for text in sample.to_pylist()]
     parts = [(int(match[1]), int(match[2])) for match in found if match]
     return any(second > 12 for _, second in parts) and all(first <= 12 for first, _ in parts)
+
+
+def as_texts(column: pa.Array) -> pa.Array:
+    return pc.cast(column, pa.string())
+
+
+def is_known(name: str) -> bool:
+    """Is it a name of some column that is looked for?"""
+    return bool(unit_of(name)) or word(name) in METER | TIME | VALUE | CLOCK_TIME
+
+
+def kind_of(cell: str) -> str:
+    """What a cell looks like: a stamp, a decimal or an integer, a name, or nothing."""
+    cell = cell.strip()
+    if re.fullmatch(r"[+-]?\d+", cell):
+        return "integer"
+    if re.fullmatch(r"[+-]?\d*[.,]\d+(?:[eE][+-]?\d+)?", cell):
+        return "decimal"
+    if cell and stamps_of(pa.array([cell])).valid[0]:
+        return "stamp"
+    return "name" if cell else ""
 
 
 def shown(cell: pa.Scalar) -> str:
@@ -111,6 +183,19 @@ def _text_stamps(texts: pa.Array, month_first: bool) -> Stamps:
                 into[better] = source[better]
         if stamps.valid.all():
             break
+    return stamps if stamps.valid.all() else _with_seconds_since_1970(stamps, texts)
+
+
+def _with_seconds_since_1970(stamps: Stamps, texts: pa.Array) -> Stamps:
+    """Stamps as programs count them, in seconds or thousandths: moments, whatever clock hung on the wall."""
+    found = pc.fill_null(pc.match_substring_regex(texts, r"^\s*[12]\d{9}(?:\d{3})?\s*$"), False)
+    rows = found.to_numpy(zero_copy_only=False) & ~stamps.valid
+    if rows.any():
+        counts = pc.cast(pc.utf8_trim_whitespace(pc.filter(texts, pa.array(rows))), pa.int64()).to_numpy()
+        seconds = np.where(counts > 10**10, counts // 1000, counts)
+        stamps.minutes[rows] = seconds // 60
+        stamps.whole[rows] = seconds % 60 == 0
+        stamps.valid[rows] = stamps.zoned[rows] = stamps.timed[rows] = True
     return stamps
 
 
@@ -155,6 +240,17 @@ def _as_int32(minutes: np.ndarray) -> np.ndarray:
 
 
 NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
+# Digits in threes, parted by what does not part decimals there.
+GROUPED = r"^\s*[+-]?\d{1,3}(?:[,'’ \x{a0}\x{202f}]\d{3})+(?:\.\d+)?\s*$"
+GROUPED_BEFORE_COMMA = r"^\s*[+-]?\d{1,3}(?:[.'’ \x{a0}\x{202f}]\d{3})+(?:,\d+)?\s*$"
+COMMA_DECIMALS = re.compile(r"[+-]?(?:\d+|\d{1,3}(?:[.'’ \xa0\u202f]\d{3})+),\d+")
+POINT_DECIMALS = re.compile(r"[+-]?\d+\.(?:\d{1,2}|\d{4,})")
+
+
+def has_decimal_comma(cells: Iterable[str]) -> bool:
+    """Some number has a decimal comma, and none a decimal point."""
+    numbers = [cell.strip() for cell in cells]
+    return any(map(COMMA_DECIMALS.fullmatch, numbers)) and not any(map(POINT_DECIMALS.fullmatch, numbers))
 
 
 def numbers_of(column: pa.Array, decimal_comma: bool = False) -> tuple[np.ndarray, np.ndarray]:
@@ -164,14 +260,108 @@ def numbers_of(column: pa.Array, decimal_comma: bool = False) -> tuple[np.ndarra
     if not pa.types.is_string(column.type):
         return _typed_numbers(column), np.zeros(len(column), dtype=bool)
     if decimal_comma:
-        column = pc.replace_substring(column, ",", ".")
+        column = pc.replace_substring(_ungrouped(column, GROUPED_BEFORE_COMMA, "[.'’ \u00a0\u202f]"), ",", ".")
     try:
         return _typed_numbers(pc.cast(column, pa.float64())), np.zeros(len(column), dtype=bool)
     except pa.ArrowInvalid:
+        if not decimal_comma:
+            column = _ungrouped(column, GROUPED, "[,'’ \u00a0\u202f]")
         good = pc.fill_null(pc.match_substring_regex(column, NUMBER), True)
         numbers = pc.cast(pc.utf8_trim_whitespace(pc.if_else(good, column, None)), pa.float64())
         return _typed_numbers(numbers), ~good.to_numpy(zero_copy_only=False)
 
 
+def _ungrouped(column: pa.Array, pattern: str, signs: str) -> pa.Array:
+    grouped = pc.fill_null(pc.match_substring_regex(column, pattern), False)
+    if not pc.any(grouped).as_py():
+        return column
+    return pc.if_else(grouped, pc.replace_substring_regex(column, signs, ""), column)
+
+
 def _typed_numbers(column: pa.Array) -> np.ndarray:
     return pc.cast(column, pa.float64()).to_numpy(zero_copy_only=False)
+
+
+CLOCK_TEXT = re.compile(r"(\d{1,2})(?::?(\d{2}))?(?::(\d{2}))?(?:[.,]0+)?(?:\s*([ap])\.?m\.?)?", re.IGNORECASE)
+
+
+def clock_minutes(text: str | None) -> int:
+    """Minutes since midnight of `7`, `7:30`, `0730`, `07:30:00`, `7:30 pm`; -1 for anything else."""
+    found = CLOCK_TEXT.fullmatch((text or "").strip())
+    if not found or int(found[3] or 0):
+        return -1
+    hour, minute = int(found[1]), int(found[2] or 0)
+    if found[4]:
+        hour = hour % 12 + (12 if found[4].lower() == "p" else 0)
+    return hour * 60 + minute if hour * 60 + minute <= 1440 and minute < 60 else -1
+
+
+def dictionary_of(column: pa.Array) -> tuple[list[str | None], np.ndarray]:
+    """Distinct texts with None as the last, and (N,) the place of each cell's."""
+    if not pa.types.is_dictionary(column.type):
+        column = pc.cast(column, pa.string()).dictionary_encode()
+    distinct = [None if text is None else str(text) for text in column.dictionary.to_pylist()]
+    return [*distinct, None], pc.fill_null(column.indices, len(distinct)).to_numpy(zero_copy_only=False)
+
+
+def codes_of(column: pa.Array, meaning: Callable[[str], int]) -> np.ndarray:
+    """(N,) int8 meaning of each cell; an empty one means what an empty text does."""
+    distinct, places = dictionary_of(column)
+    return np.array([meaning((text or "").strip()) for text in distinct], dtype=np.int8)[places]
+
+
+OBIS = re.compile(r"(?:\d+-\d+:)?([12])\.(?:8|9|29)\.0(?:[.*]\d+)?")
+IMPORT = {
+    "", "1", "import", "imp", "in", "i", "delivered", "consumption", "forward", "e", "a+", "+a", "ai", "bezug",
+    "verbrauch", "lieferung", "soutirage", "consommation", "importacion", "consumo", "entrada", "prelievo", "afname",
+    "levering", "cekis", "tuketim", "pobor",
+}  # fmt: skip
+EXPORT = {
+    "2", "export", "exp", "out", "received", "generation", "reverse", "b", "a-", "-a", "ae", "einspeisung",
+    "ruckspeisung", "injection", "exportacion", "vertido", "inyeccion", "injecao", "immissione", "teruglevering",
+    "invoeding", "veris",
+    "uretim", "oddanie", "-1",
+}  # fmt: skip
+
+
+def channels_of(column: pa.Array) -> np.ndarray:
+    """(N,) int8 models.Channel; 0 for what is no energy taken or given, such as reactive energy or a tariff's part."""
+    return codes_of(column, _channel)
+
+
+def _channel(text: str) -> int:
+    if found := OBIS.fullmatch(text):
+        return int(found[1])
+    name = word(text) if not {"+", "-"} & set(text) else text.strip().lower()
+    if re.fullmatch(r"[eb]\d", name):  # a suffix of NEM12
+        name = name[0]
+    return 1 if name in IMPORT else 2 if name in EXPORT else 0
+
+
+ESTIMATED = {
+    "e", "est", "estimated", "estimate", "true", "yes", "y", "1", "s", "substituted", "f", "final_substituted",
+    "ersatzwert", "ersatz", "geschatzt", "vorlaufig", "v_ersatz", "estime", "estimee", "estimado", "estimada",
+    "stimato", "stimata",
+    "geschat", "tahmini", "szacowany", "calculated", "projected", "forecast", "profiled",
+}  # fmt: skip
+SUSPECT = {"suspect", "questionable", "failed", "invalid", "suspicious", "zweifelhaft", "douteux", "dudoso"}
+EDITED = {"edited", "manual", "corrected", "adjusted", "manuell", "korrigiert", "corrige", "corregido", "corrigido"}
+
+
+def quality_of(column: pa.Array) -> np.ndarray:
+    """(N,) int8 readings.quality; what no sender calls estimated is measured."""
+    return codes_of(column, _quality)
+
+
+def _quality(text: str) -> int:
+    name = word(text)
+    if name in ESTIMATED or re.fullmatch(r"[sef]\d{2}", name):
+        return 1
+    return 2 if name in SUSPECT else 3 if name in EDITED else 0
+
+
+def kwh_of(column: pa.Array) -> np.ndarray:
+    """(N,) float64, what a value of the unit in each cell is in kWh; 0 for no unit of energy."""
+    distinct, places = dictionary_of(column)
+    units = {"wh": 0.001, "kwh": 1.0, "mwh": 1000.0, "": 1.0}
+    return np.array([units.get((text or "").strip().lower(), 0.0) for text in distinct])[places]

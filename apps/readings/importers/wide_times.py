@@ -1,6 +1,7 @@
 """Rows are times, columns are meters."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -13,8 +14,13 @@ from apps.readings.importers.long import find, no_name
 from apps.readings.importers.tables import Batch, Table
 
 
+@dataclass(frozen=True)
 class WideTimes:
+    chosen: Mapping[str, str | list[str]] = field(default_factory=dict)  # as a person said
+
     def time_column(self, table: Table) -> int | None:
+        if self.chosen.get("time") in table.columns:
+            return table.columns.index(self.chosen["time"])
         named = find(table, texts.TIME)
         if named is not None:
             return named
@@ -22,19 +28,25 @@ class WideTimes:
 
     def fits(self, table: Table) -> bool:
         time = self.time_column(table)
-        names = {texts.word(name) for index, name in enumerate(table.columns) if index != time}
+        names = {texts.word(table.columns[index]) for index in self.meter_columns(table, time)}
         # A column called "meter" or "kwh" is half of a long file, and no meter of that name.
-        if time is None or not names or names & (texts.METER | texts.VALUE | texts.TIME):
+        if time is None or table.headless or not names:
+            return False
+        if not self.chosen and names & (texts.METER | texts.VALUE | texts.TIME):
             return False
         # A stamp where the name of the stamps should be: the header is missing, and readings are no names of meters.
         return not looks_like_stamps(pa.array([table.columns[time]], pa.string()))
+
+    def meter_columns(self, table: Table, time: int | None) -> list[int]:
+        ignored = self.chosen.get("ignored", [])
+        return [index for index, name in enumerate(table.columns) if index != time and name not in ignored]
 
     def value_name(self, table: Table) -> str:
         return ""
 
     def blocks(self, table: Table, reading: Reading) -> Iterator[Block]:
         time = self.time_column(table)
-        meters = [index for index in range(len(table.columns)) if index != time][: reading.meters_wanted]
+        meters = self.meter_columns(table, time)[: reading.meters_wanted]
         names = [table.columns[index] for index in meters]
         positions = reading.positions(names)
         month_first = texts.is_month_first(table.sample_column(time))

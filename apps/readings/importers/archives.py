@@ -1,0 +1,232 @@
+"""gzip, zstd and zip around files of readings: unpacked below MEDIA_ROOT, in bounded steps, by no name inside."""
+
+import gzip
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, Self, TypeVar
+
+import numpy as np
+import pyarrow as pa
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from apps.readings.importers.base import Block, FileFault, Format, Reading
+
+GZIP, ZSTD, ZIP = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04"
+EMPTY_ZIP = b"PK\x05\x06"
+Found = TypeVar("Found")
+STEP_BYTES = 1024**2
+LOOK_BYTES = 8 * 1024**2  # enough for a first look at what is inside
+MOST_FILES = 1000
+MOST_TIMES_LARGER = 250  # readings as text shrink to a tenth, hardly ever to a hundredth
+ALWAYS_ALLOWED_BYTES = 64 * 1024**2
+NOBODYS_FILES = ("__MACOSX/", ".")  # what systems add by themselves
+
+
+def is_archive(head: bytes) -> bool:
+    return head.startswith((GZIP, ZSTD, ZIP, EMPTY_ZIP))
+
+
+@dataclass(frozen=True)
+class Member:
+    """A file in an archive. Its name is somebody's text: it is shown, and never becomes a path."""
+
+    name: str
+    open: Callable[[], BinaryIO]
+
+
+@dataclass(frozen=True)
+class Packed:
+    """An archive, read as the format of what is in it. Of several files, the first of readings gives the name."""
+
+    inner: Format
+    recognise: Callable[[Path], Format]
+    magic: bytes = b""
+
+    @classmethod
+    def of(cls, path: Path, recognise: Callable[[Path], Format]) -> Self:
+        """Raises FileFault where no file of readings is inside."""
+        return cls(look(path, recognise, lambda format_, _file: format_), recognise)
+
+    @property
+    def name(self) -> str:
+        return self.inner.name
+
+    @property
+    def label(self) -> str:
+        return self.inner.label
+
+    @property
+    def fixed(self) -> dict:
+        return getattr(self.inner, "fixed", {})
+
+    def recognises(self, path: Path, head: bytes) -> bool:
+        return is_archive(head)
+
+    def blocks(self, path: Path, reading: Reading) -> Iterator[Block]:
+        """Of all files of readings in turn. Lines count on from file to file."""
+        found = members(path)
+        budget = Budget(path)
+        before, read = 0, 0
+        for place, member in enumerate(found):
+            with unpacked(member, budget) as file:
+                if len(found) > 1:
+                    reading.rejects.files.append((before, member.name))
+                    reading.rejects.file = member.name
+                try:
+                    format_ = self.recognise(file)
+                except FileFault as fault:
+                    if len(found) == 1:
+                        raise
+                    reason = _("this file of the archive is none of readings")
+                    reading.rejects.add(np.array([1]), reason, lambda _i, why=str(fault): why)
+                    continue
+                last, events, registers = 0, len(reading.events), len(reading.registers)
+                try:
+                    for block in format_.blocks(file, reading):
+                        reading.fraction = (place + reading.fraction) / len(found)
+                        last = max(last, int(block.lines.max(initial=0)))
+                        yield replace(block, lines=block.lines + np.int32(before)) if before else block
+                except FileFault as fault:
+                    raise fault if len(found) == 1 else FileFault(f"{member.name[:100]}: {fault}") from None
+                if before:
+                    reading.events[events:] = [replace(one, line=one.line + before) for one in reading.events[events:]]
+                    reading.registers[registers:] = [
+                        replace(one, lines=one.lines + before) for one in reading.registers[registers:]
+                    ]
+                read += 1
+                before += max([last, *(one.line for one in reading.events[events:])])
+        reading.rejects.file = ""
+        if not read:
+            raise FileFault(_("No file in the archive holds readings."))
+
+
+def look(path: Path, recognise: Callable[[Path], Format], then: Callable[[Format, Path], Found]) -> Found:
+    """What `then` finds in a file, or in the first file of readings of an archive, of which no more is unpacked than
+    needed. Raises FileFault."""
+    with path.open("rb") as file:
+        head = file.read(8)
+    if not is_archive(head):
+        return then(recognise(path), path)
+    fault = None
+    for member in members(path):
+        # The beginning will do, unless what counts stands at the end, as in Parquet.
+        for most in (LOOK_BYTES, None):
+            with unpacked(member, Budget(path), most) as file:
+                try:
+                    return then(recognise(file), file)
+                except FileFault as why:
+                    fault = fault or why
+                    if file.stat().st_size < LOOK_BYTES // 2:
+                        break
+    raise fault or FileFault(_("The archive is empty."))
+
+
+def members(path: Path) -> list[Member]:
+    """What is in the archive that a person put there. Raises FileFault."""
+    with path.open("rb") as file:
+        head = file.read(4)
+    if head.startswith(GZIP):
+        return [Member("", lambda: gzip.open(path))]
+    if head.startswith(ZSTD):
+        return [Member("", lambda: pa.CompressedInputStream(pa.OSFile(str(path)), "zstd"))]
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
+        raise FileFault(
+            _("The zip archive is cut off or damaged (%(error)s). Pack it again.") % {"error": str(error)[:100]}
+        ) from None
+    if any(entry.filename == "[Content_Types].xml" for entry in entries):
+        raise FileFault(_("This is an Excel workbook or another Office document. Save the readings as CSV."))
+    if len(entries) > MOST_FILES:
+        raise FileFault(
+            _("The archive holds %(count)d files; %(limit)d are taken at once. Send it in parts.")
+            % {"count": len(entries), "limit": MOST_FILES}
+        )
+    if any(entry.flag_bits & 1 for entry in entries):
+        raise FileFault(_("The archive is locked with a password. Pack it without one."))
+    files = [
+        Member(entry.filename.replace("\0", "�"), lambda entry=entry: opened(path, entry))
+        for entry in entries
+        if not entry.is_dir()
+        and not entry.filename.startswith(NOBODYS_FILES[0])
+        and not PurePosixPath(entry.filename).name.startswith(NOBODYS_FILES[1])
+    ]
+    if not files:
+        raise FileFault(_("The archive is empty."))
+    return files
+
+
+def opened(path: Path, entry: zipfile.ZipInfo) -> BinaryIO:
+    with zipfile.ZipFile(path) as archive:
+        return archive.open(entry)  # which keeps the file open as long as it is needed
+
+
+class Budget:
+    """How much may still come out of an archive: a file of some kilobytes that holds terabytes fills no disk."""
+
+    def __init__(self, path: Path):
+        size = path.stat().st_size
+        self.limit = self.left = max(
+            min(settings.UPLOAD_MAX_BYTES * 4, size * MOST_TIMES_LARGER),
+            min(ALWAYS_ALLOWED_BYTES, settings.UPLOAD_MAX_BYTES),
+        )
+
+    def spend(self, size: int) -> None:
+        self.left -= size
+        if self.left < 0:
+            raise FileFault(
+                _(
+                    "What is packed in the archive is larger than %(limit)d MB, which no file of readings of its size"
+                    " unpacks to. Send it unpacked, or in parts."
+                )
+                % {"limit": self.limit // 1024**2}
+            )
+
+
+@contextmanager
+def unpacked(member: Member, budget: Budget, most: int | None = None) -> Iterator[Path]:
+    """A file of an archive, unpacked; with `most`, its beginning up to about as many bytes, cut at a line's end."""
+    folder = Path(settings.MEDIA_ROOT) / "uploads"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with tempfile.NamedTemporaryFile(dir=folder, prefix="unpacked-") as file:
+        size = 0
+        try:
+            with member.open() as stream:
+                while step := stream.read(min(STEP_BYTES, most - size) if most else STEP_BYTES):
+                    budget.spend(len(step))
+                    size += len(step)
+                    file.write(step)
+                    if most and size >= most:
+                        file.truncate(end_of_last_line(step, size))
+                        break
+        except (
+            OSError,
+            EOFError,
+            zlib.error,
+            zipfile.BadZipFile,
+            NotImplementedError,
+            RuntimeError,
+            pa.ArrowException,
+        ) as error:
+            raise FileFault(
+                _("The archive is cut off or damaged (%(error)s). Pack it again.") % {"error": str(error)[:100]}
+            ) from None
+        file.flush()
+        path = Path(file.name)
+        with path.open("rb") as opened:
+            if is_archive(opened.read(8)):
+                raise FileFault(_("There is an archive in the archive. Pack the files of readings themselves."))
+        yield path
+
+
+def end_of_last_line(step: bytes, size: int) -> int:
+    """Where the file is to end, given its last bytes and its size."""
+    newline = step.rfind(b"\n")
+    return size - len(step) + newline + 1 if newline >= 0 else size
