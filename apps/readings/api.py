@@ -1,6 +1,6 @@
 """Uploads for machines. The answer comes once the file and its row are safe; the import follows by itself."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import BinaryIO
 
@@ -408,6 +408,51 @@ class UploadDetail(RetrieveAPIView):
         return super().get(request, *args, **kwargs)
 
 
+class NotNow(APIException):
+    status_code = status.HTTP_409_CONFLICT
+    default_detail = _("The upload is not in a state in which this can be done to it. Ask its status.")
+    default_code = "not_now"
+
+
+class UploadVerb(APIView):
+    """Something that is done to an upload, by a worker in a moment: ask its status."""
+
+    permission_classes = [MaySeeUploads]
+    action: Callable[..., Upload]
+
+    def post(self, request, pk: int):
+        upload = get_object_or_404(visible_uploads(request), pk=pk)
+        try:
+            type(self).action(upload=upload, by=request.user)
+        except actions.MoveNotAllowed:
+            raise NotNow from None
+        upload = visible_uploads(request).get(pk=pk)
+        return Response(UploadSerializer(upload, context={"request": request}).data, status.HTTP_202_ACCEPTED)
+
+
+described = extend_schema(tags=["uploads"], request=None, responses={202: UploadSerializer, 409: REFUSAL})
+
+
+class Withdraw(UploadVerb):
+    """Take back what a wrong upload brought: what it replaced stands again."""
+
+    action = actions.withdraw
+
+    @described
+    def post(self, request, pk: int):
+        return super().post(request, pk)
+
+
+class Restore(UploadVerb):
+    """Undo a withdrawal: the file is imported again."""
+
+    action = actions.restore
+
+    @described
+    def post(self, request, pk: int):
+        return super().post(request, pk)
+
+
 class RejectedLines(ListAPIView):
     """Lines of an upload that were not taken, each with its reason."""
 
@@ -435,5 +480,7 @@ api_urls = [
     path("readings", Readings.as_view(), name="api-readings"),
     path("uploads", Uploads.as_view(), name="api-uploads"),
     path("uploads/<int:pk>", UploadDetail.as_view(), name="api-upload"),
+    path("uploads/<int:pk>/withdraw", Withdraw.as_view(), name="api-upload-withdraw"),
+    path("uploads/<int:pk>/restore", Restore.as_view(), name="api-upload-restore"),
     path("uploads/<int:pk>/rejected", RejectedLines.as_view(), name="api-upload-rejected"),
 ]

@@ -188,3 +188,15 @@ def test_while_the_queue_is_long_a_sender_is_asked_to_come_back_before_the_file_
     assert refused.wsgi_request._read_started is False
     tasks.import_pending()
     assert head_end.post(ADDRESS, FILE + b"\n", content_type="text/csv").status_code == 202
+
+
+def test_an_upload_is_withdrawn_and_restored(head_end):
+    from apps.readings.models import LoadProfile
+
+    address = post(head_end).json()["url"]
+    assert head_end.post(f"{address}/withdraw").status_code == 409  # it waits for import yet
+    for verb, status, days in (("", "imported", 1), ("/withdraw", "withdrawn", 0), ("/restore", "imported", 1)):
+        assert not verb or head_end.post(address + verb).status_code == 202
+        tasks.import_pending()
+        assert head_end.get(address).json()["status"] == status
+        assert LoadProfile.objects.count() == days

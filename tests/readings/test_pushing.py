@@ -4,7 +4,7 @@ import pytest
 
 from apps.accounts.models import User
 from apps.grid.models import Meter
-from apps.readings import pushing
+from apps.readings import pushing, tasks
 from apps.readings.models import LoadProfile, LoadProfileRevision, MeterState, Upload
 from tests.factories import UserFactory
 from tests.readings.files import hours, long_csv, send, stored
@@ -75,12 +75,17 @@ def test_what_was_sent_later_has_the_last_word_whichever_way_it_came(head_end):
     assert Upload.objects.filter(idempotency_key__startswith="push/").count() == 2
 
 
-def test_after_a_withdrawal_another_upload_collects(head_end):
-    push(head_end, block())
-    Upload.objects.update(status="withdrawn")
-    push(head_end, block(kwh=(4.0, 5.0)))
-    assert Upload.objects.count() == 2
-    assert LoadProfile.objects.get().upload == Upload.objects.latest("pk")
+def test_a_days_pushes_are_withdrawn_together_and_come_back_from_their_journal(head_end):
+    for hour in range(3):
+        address = push(head_end, block(start=f"2026-03-01T{hour:02}:00:00Z", kwh=hour + 1.0)).json()["upload"]
+    head_end.post(f"{address}/withdraw")
+    tasks.import_pending()
+    assert not LoadProfile.objects.exists()
+    assert push(head_end, block(kwh=9.0)).json()["upload"] != address
+    head_end.post(f"{address}/restore")
+    tasks.import_pending()
+    assert Upload.objects.earliest("pk").error == ""
+    assert stored("M-1", "2026-03-01")[:4] == [9, 2, 3, None]
 
 
 def test_a_push_that_failed_half_way_leaves_nothing_in_the_journal_for_the_next(head_end):
