@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import numpy as np
 from django.conf import settings
 
-from apps.detection.windows import Fitted, cut_to_links
+from apps.detection.windows import Fitted, cut_to_links, joined
 from apps.grid.models import Installation
 from apps.readings import profiles, times
 from ml.calendar import slots_ahead, to_civil_days
@@ -85,13 +85,8 @@ def curve(consumer_id: int, links: list[Installation], onset: date | None) -> Cu
 def read(fitted: list[Fitted], first_day: date, last_day: date, slots: int | None = None) -> np.ndarray:
     """(consumers, D, S) kWh in order of first appearance; a replaced meter's days and its successor's share a row."""
     stored = profiles.read_window([link.meter_id for link in fitted], first_day, last_day, slots=slots)
-    row_of = {consumer_id: row for row, consumer_id in enumerate(dict.fromkeys(link.consumer_id for link in fitted))}
-    kwh = np.full((len(row_of), *stored.kwh.shape[1:]), np.nan, dtype=np.float32)
-    for link, days in zip(fitted, stored.kwh, strict=True):
-        start, end = max((link.first_day - first_day).days, 0), (link.last_day - first_day).days + 1
-        if end > 0:
-            kwh[row_of[link.consumer_id], start:end] = days[start:end]
-    return kwh
+    consumer_ids = dict.fromkeys(link.consumer_id for link in fitted)
+    return joined(fitted, stored.kwh, {consumer_id: row for row, consumer_id in enumerate(consumer_ids)}, first_day)
 
 
 def on_civil_days(kwh: np.ndarray, first_day: date) -> np.ndarray:

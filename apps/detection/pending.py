@@ -9,9 +9,12 @@ from django.db import connection
 
 # A consumer's revision is the sum over all meters it ever had, and the sum meter that it is fed through. It grows with
 # every import, and shrinks where somebody corrects which meter was whose: what differs from the revision that was
-# scored is pending, not only what is larger.
+# scored is pending, not only what is larger. The day on which a meter was replaced counts too: whoever corrects it
+# moves readings from one meter's days to the other's, and no import tells.
 REVISIONS = """
-    SELECT installation.consumer_id, (sum(state.revision) + coalesce(max(sums.revision), 0))::bigint AS revision
+    SELECT installation.consumer_id,
+           (sum(state.revision) + coalesce(max(sums.revision), 0)
+            + coalesce(sum(upper(installation.valid) - DATE '2000-01-01'), 0))::bigint AS revision
     FROM grid_installation installation
     JOIN readings_meterstate state ON state.meter_id = installation.meter_id
     LEFT JOIN grid_connection feed ON feed.consumer_id = installation.consumer_id AND upper_inf(feed.valid)

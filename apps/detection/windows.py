@@ -60,13 +60,17 @@ def fittings(consumer_ids: list[int]) -> list[Fitted]:
 
 def cut_to_links(links: Iterable[tuple]) -> list[Fitted]:
     """From (consumer id, meter id, days of the link, first and last day with readings, interval); meters without any
-    reading while they were fitted drop out."""
+    reading while they were fitted drop out. The day of a replacement belongs to both meters: `joined` says how."""
+    links = list(links)
+    begins = {(consumer_id, valid.lower) for consumer_id, _meter_id, valid, *_rest in links}
     fitted = []
     for consumer_id, meter_id, valid, first_day, last_day, interval_minutes in links:
         if first_day is None:
             continue
         first_day = max(first_day, valid.lower or first_day)
-        last_day = min(last_day, valid.upper - timedelta(days=1)) if valid.upper else last_day
+        if valid.upper:
+            is_replaced = (consumer_id, valid.upper) in begins
+            last_day = min(last_day, valid.upper if is_replaced else valid.upper - timedelta(days=1))
         if first_day <= last_day:
             fitted.append(Fitted(consumer_id, meter_id, first_day, last_day, interval_minutes))
     return fitted
@@ -95,17 +99,7 @@ def window_of(fitted: list[Fitted]) -> Drawn:
     last_day = max(link.last_day for link in fitted)
     first_day = max(min(link.first_day for link in fitted), last_day - timedelta(days=settings.SCORING_WINDOW_DAYS - 1))
     stored = profiles.read_window([link.meter_id for link in fitted], first_day, last_day, measured_only=True)
-    row_of = {consumer_id: row for row, consumer_id in enumerate(consumer_ids)}
-    kwh = np.full((len(consumer_ids), *stored.kwh.shape[1:]), np.nan, dtype=np.float32)
-    meter_row = {int(meter_id): row for row, meter_id in enumerate(stored.meter_ids)}
-    # One pass over links, not readings. A replaced meter's days and its successor's meet in the consumer's row.
-    for link in fitted:
-        if link.meter_id not in meter_row:
-            continue
-        start = max((link.first_day - first_day).days, 0)
-        end = (link.last_day - first_day).days + 1
-        if end > 0:
-            kwh[row_of[link.consumer_id], start:end] = stored.kwh[meter_row[link.meter_id], start:end]
+    kwh = joined(fitted, stored.kwh, {consumer_id: row for row, consumer_id in enumerate(consumer_ids)}, first_day)
     sums = sums_of(consumer_ids, first_day, last_day, kwh.shape[2])
     window = MeterWindow(
         meters=numbers(consumer_ids),
@@ -120,6 +114,21 @@ def window_of(fitted: list[Fitted]) -> Drawn:
         sum_row=sums and sums.row_of(consumer_ids),
     )
     return Drawn(window, consumer_ids, sums.transformers if sums else [])
+
+
+def joined(fitted: list[Fitted], stored: np.ndarray, row_of: dict[int, int], first_day: date) -> np.ndarray:
+    """(consumers, D, S) kWh from the (links, D, S) of their meters: a replaced meter's days and its successor's meet in
+    the consumer's row. On the day of the change the old one's hours stand where the new one has nothing yet."""
+    kwh = np.full((len(row_of), *stored.shape[1:]), np.nan, dtype=np.float32)
+    # One pass over links, not readings; the older first.
+    for link, days in sorted(zip(fitted, stored, strict=True), key=lambda pair: pair[0].first_day):
+        start, end = max((link.first_day - first_day).days, 0), (link.last_day - first_day).days + 1
+        if end > start:
+            row = kwh[row_of[link.consumer_id]]
+            both = row[start].copy()
+            row[start:end] = days[start:end]
+            row[start] = np.where(np.isnan(row[start]), both, row[start])
+    return kwh
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 from django.db.backends.postgresql.psycopg_any import DateRange
 
-from apps.detection import windows
-from apps.grid.models import Connection
+from apps.detection import pending, windows
+from apps.grid.models import Connection, Installation
+from apps.readings.models import LoadProfile
 from tests import factories, neighbourhood
 
 pytestmark = pytest.mark.django_db
+NAN = float("nan")
 
 
 @pytest.fixture
@@ -62,3 +64,44 @@ def test_a_sum_meter_that_reports_by_day_is_not_held_against_hours(street):
     transformer.sum_meter.state.interval_minutes = 1440
     transformer.sum_meter.state.save()
     assert len(window_of(street).sums) == 1
+
+
+def replaced(consumer_id: int, on: date):
+    """The consumer's meter ends on a day, and another with the same habits goes on."""
+    old = Installation.objects.get(consumer=consumer_id)
+    new = factories.MeterFactory()
+    factories.store_profiles(new, neighbourhood.FIRST_DAY, neighbourhood.curves(stopped=False)[0])
+    Installation.objects.filter(pk=old.pk).update(valid=DateRange(None, on))
+    factories.InstallationFactory(consumer=old.consumer, meter=new, valid=DateRange(on, None))
+    return old.meter, new
+
+
+def test_a_replaced_meters_days_and_its_successors_make_one_row(street):
+    on = date(2026, 1, 25)
+    old, new = replaced(street[0], on)
+    before = (on - neighbourhood.FIRST_DAY).days
+    LoadProfile.objects.filter(meter=old, day__gte=on).update(kwh=[9.0] * 24)
+    LoadProfile.objects.filter(meter=new, day__lt=on).update(kwh=[7.0] * 24)
+    (found,) = [found for found in windows.read(street) if street[0] in found.consumer_ids]
+    row = found.window.kwh[found.consumer_ids.index(street[0])]
+    np.testing.assert_allclose(row[:before], neighbourhood.curves()[0, :before])
+    np.testing.assert_allclose(row[before:], neighbourhood.curves(stopped=False)[0, before:])
+
+
+def test_the_day_of_a_replacement_has_the_hours_of_both_meters(street):
+    on = date(2026, 1, 25)
+    old, new = replaced(street[0], on)
+    LoadProfile.objects.filter(meter=old, day=on).update(kwh=[2.0] * 10 + [NAN] * 14)
+    LoadProfile.objects.filter(meter=new, day=on).update(kwh=[NAN] * 10 + [3.0] * 14)
+    (found,) = [found for found in windows.read(street) if street[0] in found.consumer_ids]
+    row = found.window.kwh[found.consumer_ids.index(street[0])]
+    np.testing.assert_array_equal(row[(on - neighbourhood.FIRST_DAY).days], [2.0] * 10 + [3.0] * 14)
+
+
+def test_whoever_corrects_the_day_of_a_replacement_has_the_consumer_scored_again(street):
+    replaced(street[0], date(2026, 1, 25))
+    before = pending.revisions(street)[street[0]]
+    first, second = Installation.objects.filter(consumer=street[0]).order_by("valid")
+    Installation.objects.filter(pk=second.pk).update(valid=DateRange(date(2026, 1, 28), None))
+    Installation.objects.filter(pk=first.pk).update(valid=DateRange(None, date(2026, 1, 28)))
+    assert pending.revisions(street)[street[0]] != before
