@@ -244,7 +244,7 @@ def chart(found: Evidence, score: RiskScore | None) -> dict | None:
         if link.valid.lower and link.valid.lower > found.curve.first_day
     ]
     marked += [
-        {"day": link.valid.lower.isoformat(), "text": str(link.meter), "sort": "meter"}
+        {"day": link.valid.lower.isoformat(), "text": _("new meter %s") % link.meter, "sort": "meter"}
         for link in found.installations
         if link.valid.lower and link.valid.lower > found.curve.first_day
     ]

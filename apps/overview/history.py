@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -10,7 +12,7 @@ from django.utils.translation import gettext as _
 from apps.cases.casefile import Evidence
 from apps.cases.models import Case
 from apps.detection.models import RiskScore
-from apps.grid.models import Consumer
+from apps.grid.models import Consumer, Installation, Meter
 
 SCORES_SHOWN = 60
 
@@ -60,12 +62,36 @@ def timeline(scores: list[RiskScore], cases: list[Case], found: Evidence) -> lis
         for link in found.supplies
         if link.valid.upper
     ]
-    lines += [
-        Line(link.valid.lower, "meter", _("Meter %s installed") % link.meter)
-        for link in found.installations
-        if link.valid.lower
-    ]
+    lines += meter_lines(found.installations)
     return sorted(lines, key=lambda line: line.day, reverse=True)
+
+
+def meter_lines(links: list[Installation]) -> list[Line]:
+    """A meter that came on the day on which another went replaced it; with what the registers showed, where known."""
+    went = {link.valid.upper: link for link in links if link.valid.upper}
+    came = {link.valid.lower for link in links}
+    lines = []
+    for link in links:
+        if link.valid.lower in went:
+            old = went[link.valid.lower]
+            named = {
+                "old": at_register(old.meter, old.last_register_kwh),
+                "new": at_register(link.meter, link.first_register_kwh),
+            }
+            lines.append(Line(link.valid.lower, "meter", _("Meter %(old)s replaced by %(new)s") % named))
+        elif link.valid.lower:
+            text = _("Meter %s installed") % at_register(link.meter, link.first_register_kwh)
+            lines.append(Line(link.valid.lower, "meter", text))
+        if link.valid.upper and link.valid.upper not in came:
+            text = _("Meter %s removed") % at_register(link.meter, link.last_register_kwh)
+            lines.append(Line(link.valid.upper, "meter", text))
+    return lines
+
+
+def at_register(meter: Meter, kwh: Decimal | None) -> str:
+    if kwh is None:
+        return str(meter)
+    return _("%(meter)s (register %(kwh)s kWh)") % {"meter": meter, "kwh": intcomma(f"{kwh.normalize():f}")}
 
 
 def local_day(moment) -> date:
