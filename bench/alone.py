@@ -2,14 +2,19 @@
 
 import importlib
 import multiprocessing
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 
 def run_alone(module: str) -> list[dict]:
+    return call(run_module, module)
+
+
+def call(work: Callable, *arguments: object):
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as pool:  # unlike Pool, lets a benchmark start workers of its own
-        return pool.submit(run_module, module).result()
+        return pool.submit(work, *arguments).result()
 
 
 def run_module(module: str) -> list[dict]:
