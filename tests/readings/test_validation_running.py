@@ -1,5 +1,6 @@
 """From changed readings to stored hits, estimates and completeness."""
 
+from contextlib import closing
 from datetime import date, timedelta
 
 import numpy as np
@@ -86,12 +87,12 @@ def test_a_dead_meter_stays_one_row_day_by_day(meters):
     kwh[0, 20:] = 0
     store(meters[:1], kwh[:1, :30])
     validate_pending()
-    for number in range(30, DAYS):
+    for number in range(30, 34):
         factories.store_profiles(meters[0], day(number), kwh[0, number : number + 1])
         MeterState.objects.filter(meter=meters[0]).update(first_day=JANUARY, validated_revision=0)
         touch(meters[0], number)
         validate_pending()
-    assert hits("zeros") == [(meters[0].pk, "zeros", day(20), day(DAYS - 1))]
+    assert hits("zeros") == [(meters[0].pk, "zeros", day(20), day(33))]
 
 
 def test_a_hit_goes_when_the_readings_are_mended(meters):
@@ -164,6 +165,28 @@ def test_it_looks_up_after_some_seconds_and_rings_for_the_rest(
     with django_capture_on_commit_callbacks(execute=True):
         assert validate_pending() == 1
     assert rung == ["readings.validate_pending"]
+
+
+def test_one_worker_validates_at_a_time(meters):
+    store(meters, ordinary(days=10))
+    with closing(connection.copy()) as another:
+        another.cursor().execute("SELECT pg_advisory_lock(hashtext('readings.validating'))")
+        assert validate_pending() == 0
+    assert validate_pending() == 2
+
+
+def test_hits_beyond_what_a_withdrawal_left_go(meters):
+    kwh = ordinary(days=DAYS)
+    kwh[0, 30:] = 0
+    store(meters[:1], kwh[:1])
+    validate_pending()
+    assert hits("zeros")
+    LoadProfile.objects.filter(day__gte=day(20)).delete()
+    touch(meters[0], 20, DAYS - 1)
+    MeterState.objects.update(last_day=day(19))
+    validate_pending()
+    assert hits() == []
+    assert Completeness.objects.latest("day").day == day(19)
 
 
 def test_two_thousand_meters_take_no_more_questions_than_twenty(north):

@@ -89,6 +89,7 @@ class Checked:
 def check(waiting: Waiting) -> Checked:
     first = int(waiting.checked_from.min()) - HISTORY_DAYS
     last = min(int(waiting.checked_until.max()) + DAYS_AROUND, int(waiting.last.max()))
+    last = max(last, first)  # after a withdrawal all that changed may lie beyond the last day that is left
     curves, edited, measured = read(waiting, first, last)
     zones = limits.zones_of(waiting.meters.tolist())
     settings = limits.settings_of_zones(zones)

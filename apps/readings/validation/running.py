@@ -2,16 +2,19 @@
 
 import logging
 import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import date
 
 import numpy as np
-from django.db import connection, transaction
-from django.db.models import F
+from django.db import DatabaseError, connection, transaction
+from django.db.models import F, QuerySet
 
 from apps import claims
 from apps.bell import ring
 from apps.readings import profiles
 from apps.readings.models import MeterState, ValidationShard
-from apps.readings.validation import checking, storing
+from apps.readings.validation import checking, limits, storing
 from apps.readings.validation.checking import DAYS_AFTER, DAYS_AROUND, Waiting
 from apps.readings.validation.rules import HISTORY_DAYS
 
@@ -28,8 +31,28 @@ SECONDS_AT_ONCE = 3
 def validate_pending() -> int:
     """Validate whatever is pending, or as much as fits in a few seconds and ring for the rest.
 
-    Returns how many meters this worker validated. Any number of workers may be in here at once.
+    Returns how many meters were validated. One worker at a time: the others are left to imports and scores.
     """
+    with alone() as is_alone:
+        return validate_for_a_while() if is_alone else 0
+
+
+@contextmanager
+def alone() -> Iterator[bool]:
+    """Whether no other worker validates now. The server lets go of the lock of a worker that was killed."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(hashtext('readings.validating'))")
+        is_alone = cursor.fetchone()[0]
+    try:
+        yield is_alone
+    finally:
+        # On a lost connection there is nothing to let go of.
+        with suppress(DatabaseError):
+            if is_alone:
+                connection.cursor().execute("SELECT pg_advisory_unlock(hashtext('readings.validating'))")
+
+
+def validate_for_a_while() -> int:
     began, validated, tried = time.monotonic(), 0, []
     while (shard := next_pending(tried)) or cut():
         if shard:
@@ -65,7 +88,7 @@ def cut() -> bool:
     return bool(shards)
 
 
-def pending():
+def pending() -> QuerySet[MeterState]:
     return MeterState.objects.filter(revision__gt=F("validated_revision"))
 
 
@@ -90,8 +113,6 @@ def packed(states: list[MeterState]) -> list[list[int]]:
 def days_of(state: MeterState) -> tuple[int, int]:
     """First and last changed day, in days since 1970; all of the meter's days where nobody said which."""
     since, until = state.unvalidated_from or state.first_day, state.unvalidated_until or state.last_day
-    # After a withdrawal a changed day may lie beyond the last that is left.
-    since, until = min(since, state.last_day), min(until, state.last_day)
     return (since - profiles.EPOCH).days, (until - profiles.EPOCH).days
 
 
@@ -182,9 +203,9 @@ def count_days() -> None:
     ValidationShard.objects.filter(pk__in=[shard.pk for shard in shards]).delete()
 
 
-def stretches(ranges) -> list[tuple]:
+def stretches(ranges: Iterable[tuple[date, date]]) -> list[tuple[date, date]]:
     """Ranges of days, those that overlap as one."""
-    joined: list[tuple] = []
+    joined: list[tuple[date, date]] = []
     for first, last in sorted(ranges):
         if joined and first <= joined[-1][1]:
             joined[-1] = (joined[-1][0], max(last, joined[-1][1]))
@@ -197,8 +218,7 @@ def validate_again(zone_id: int | None) -> None:
     """After a rule was set otherwise: all days of the zone's meters wait once more; without a zone, of all meters."""
     states = MeterState.objects.all()
     if zone_id is not None:
-        in_zone = checking.limits.meters_in(zone_id)
-        states = states.filter(meter__in=in_zone)
+        states = states.filter(meter__in=limits.meters_in(zone_id))
     states.update(validated_revision=0, unvalidated_from=F("first_day"), unvalidated_until=F("last_day"))
     ring(STEP)
 

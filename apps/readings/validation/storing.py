@@ -4,10 +4,11 @@ from datetime import date
 
 import numpy as np
 from django.db import connection
+from django.db.models import Max
 
 from apps.readings import profiles
 from apps.readings.merge import date_of
-from apps.readings.models import Channel, MeterState
+from apps.readings.models import Channel, Completeness, MeterState
 from apps.readings.quality import Quality
 from apps.readings.validation.checking import DTYPES, NUMBER_OF, Checked, Hits, joined, together
 from apps.readings.validation.estimation import METHODS
@@ -286,8 +287,10 @@ def months(days: np.ndarray) -> list[tuple[date, date]]:
 
 
 def count_days(first: date, last: date) -> None:
-    """Count the completeness of these days anew, zone by zone."""
-    execute(COUNT, first=first, last=last)
+    """Count the completeness of these days anew, zone by zone. After the last reading of all nothing is to be told."""
+    newest = MeterState.objects.aggregate(Max("last_day"))["last_day__max"]
+    Completeness.objects.filter(day__range=(first, last), day__gt=newest).delete()
+    execute(COUNT, first=first, last=min(last, newest))
 
 
 def execute(statement: str, **params: object) -> None:
