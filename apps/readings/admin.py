@@ -1,6 +1,7 @@
 from django.contrib import admin
 
-from apps.readings.models import EventMeaning, MeterEvent, Sender
+from apps.readings.models import EventMeaning, MeterEvent, Sender, ValidationRule
+from apps.readings.validation import running
 
 
 @admin.register(Sender)
@@ -27,3 +28,20 @@ class EventMeaningAdmin(admin.ModelAdmin):
     list_display = ["source_code", "code"]
     list_filter = ["code"]
     search_fields = ["source_code"]
+
+
+@admin.register(ValidationRule)
+class ValidationRuleAdmin(admin.ModelAdmin):
+    """As on the page Data quality, Rules, which also says what a setting would hit."""
+
+    list_display = ["rule", "zone", "enabled", "limits"]
+    list_filter = ["rule", "zone"]
+    list_select_related = ["zone"]
+
+    def save_model(self, request, obj, form, change):
+        super().save_model(request, obj, form, change)
+        running.validate_again(obj.zone_id)
+
+    def delete_model(self, request, obj):
+        super().delete_model(request, obj)
+        running.validate_again(obj.zone_id)
