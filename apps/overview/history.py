@@ -1,7 +1,7 @@
 """One consumer over time: what was measured, thought, visited and decided."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 from django.contrib.humanize.templatetags.humanize import intcomma
@@ -13,8 +13,10 @@ from apps.cases.casefile import Evidence
 from apps.cases.models import Case
 from apps.detection.models import RiskScore
 from apps.grid.models import Consumer, Installation, Meter
+from apps.readings.models import Channel, RegisterRead
 
 SCORES_SHOWN = 60
+PERIODS_SHOWN = 36
 
 
 @dataclass(frozen=True)
@@ -104,3 +106,58 @@ def sparkline(scores: list[RiskScore]) -> str:
     if len(known) < 2:
         return ""
     return " ".join(f"{100 * index / (len(known) - 1):.1f},{20 - 20 * value:.1f}" for index, value in enumerate(known))
+
+
+@dataclass(frozen=True)
+class Period:
+    """A billing cycle of a consumer, as its meter's register was read."""
+
+    read: RegisterRead
+
+    @property
+    def days(self) -> int:
+        return (self.read.end - self.read.start).days + 1
+
+    @property
+    def kwh_per_day(self) -> float:
+        return float(self.read.kwh) / self.days
+
+
+def billing_periods(found: Evidence) -> list[Period]:
+    """The last cycles in which the meter was this consumer's, oldest first."""
+    reads = RegisterRead.objects.filter(
+        meter__in=[link.meter_id for link in found.installations], channel=Channel.IMPORT
+    ).order_by("-end", "-start")
+    own = [
+        read
+        for read in reads[: 2 * PERIODS_SHOWN]
+        if any(
+            link.meter_id == read.meter_id
+            and (link.valid.lower is None or link.valid.lower <= read.start)
+            and (link.valid.upper is None or read.end < link.valid.upper)
+            for link in found.installations
+        )
+    ]
+    return [Period(read) for read in own[:PERIODS_SHOWN]][::-1]
+
+
+def steps(periods: list[Period]) -> str:
+    """An SVG path in a box of 600 by 100: mean kWh a day over each cycle; a gap where a time was not read."""
+    if not periods:
+        return ""
+    first, last = periods[0].read.start, max(period.read.end for period in periods) + timedelta(days=1)
+    most = max(period.kwh_per_day for period in periods) or 1.0
+    drawn, end = [], None
+    for period in periods:
+        left, right = (
+            600 * (day - first).days / (last - first).days for day in (period.read.start, next_begin(period))
+        )
+        height = 100 - 100 * period.kwh_per_day / most
+        drawn.append(f"{'L' if end == period.read.start else 'M'}{left:.1f},{height:.1f}H{right:.1f}")
+        end = next_begin(period)
+    return "".join(drawn)
+
+
+def next_begin(period: Period) -> date:
+    """The day on which the next cycle begins."""
+    return period.read.end + timedelta(days=1)

@@ -96,6 +96,7 @@ def consumer(request, number: str):
     evidence = casefile.evidence(found, request.user, score and score.onset_on)
     cases = list(found.cases.select_related("inspection", "assignee").order_by("-opened_at"))
     scores = history.scores_of(found)
+    periods = history.billing_periods(evidence)
     context = {
         "consumer": found,
         "score": score,
@@ -112,6 +113,8 @@ def consumer(request, number: str):
         "timeline": history.timeline(scores, cases, evidence),
         "scores": scores,
         "sparkline": history.sparkline(scores),
+        "periods": periods,
+        "steps": history.steps(periods),
         "version": version,
     }
     return render(request, "overview/consumer.html" if seen is None else "overview/_consumer_live.html", context)
