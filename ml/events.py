@@ -284,8 +284,11 @@ def at_change(
     on, NaN where missing; `group` (M,) of neighbours; `meter` and `day` (E,) days since 1970.
     """
     changed = (onset[meter] != NO_DAY) & (np.abs(day - onset[meter]) <= NEAR_DAYS)
-    for series in _days_and_peaks(kwh):
-        changed |= falls(series, group, meter, day - first_day) > 0
+    rest = np.flatnonzero(~changed)
+    rows = np.isin(group, group[meter[rest]])
+    place = np.cumsum(rows) - 1
+    for series in _days_and_peaks(kwh[rows]):
+        changed[rest] |= falls(series, group[rows], place[meter[rest]], day[rest] - first_day) > 0
     return changed
 
 
@@ -307,34 +310,36 @@ def falls(daily: np.ndarray, group: np.ndarray, meter: np.ndarray, day: np.ndarr
     """
     found = np.zeros(len(meter))
     for event, (row, at) in enumerate(zip(meter.tolist(), day.tolist(), strict=True)):
+        first, split = max(at - DAYS_BESIDE, 0), max(at, 0)
         rows = np.flatnonzero(group == group[row])
-        log = np.log(
-            np.maximum(daily[rows, max(at - DAYS_BESIDE, 0) : max(at + 1 + DAYS_BESIDE, 0)], 0) + NEXT_TO_NOTHING
-        )
-        split = min(at, DAYS_BESIDE)
-        sides = {
-            other: _difference(days[: max(split, 0)], days[max(split + 1, 0) :])
-            for other, days in zip(rows, log, strict=True)
-        }
-        own = sides.pop(row)
-        theirs = [one[0] for one in sides.values() if one is not None]
-        if own is None:
-            continue
-        fall = own[0] - (float(np.median(theirs)) if theirs else 0.0)
-        if -fall > SURE * own[1] and 1 - np.exp(fall) >= LEAST_FALL:
+        log = np.log(np.maximum(daily[rows, first : split + 1 + DAYS_BESIDE], 0) + NEXT_TO_NOTHING)
+        before, after = log[:, : split - first], log[:, split + 1 - first :]
+        difference = _medians(after) - _medians(before)
+        own = rows == row
+        theirs = difference[~own & np.isfinite(difference)]
+        fall = difference[own][0] - (np.median(theirs) if len(theirs) else 0.0)
+        # NaN, where too few days are known, is no fall.
+        if fall < -SURE * np.hypot(_error(before[own]), _error(after[own])) and 1 - np.exp(fall) >= LEAST_FALL:
             found[event] = 1 - np.exp(fall)
     return found
 
 
-def _difference(before: np.ndarray, after: np.ndarray) -> tuple[float, float] | None:
-    """Medians of two stretches of days, apart, with the standard error; None where too few days are known."""
-    sides = [side[np.isfinite(side)] for side in (before, after)]
-    if min(len(side) for side in sides) < FEWEST_DAYS:
-        return None
-    middle = [float(np.median(side)) for side in sides]
-    spread = [1.4826 * float(np.median(np.abs(side - one))) for side, one in zip(sides, middle, strict=True)]
-    error = np.sqrt(sum((1.2533 * one) ** 2 / len(side) for one, side in zip(spread, sides, strict=True)))
-    return middle[1] - middle[0], max(float(error), 0.02)
+def _medians(values: np.ndarray) -> np.ndarray:
+    """(N,) medians of rows with NaN in them; NaN for a row with fewer than FEWEST_DAYS known."""
+    if values.shape[1] < FEWEST_DAYS:
+        return np.full(len(values), np.nan)
+    ranked = np.sort(values, axis=1)  # what is not known comes last
+    count = np.isfinite(values).sum(axis=1)
+    low, high = np.maximum(count - 1, 0) // 2, count // 2
+    row = np.arange(len(values))
+    middle = (ranked[row, low] + ranked[row, np.minimum(high, values.shape[1] - 1)]) / 2
+    return np.where(count >= FEWEST_DAYS, middle, np.nan)
+
+
+def _error(values: np.ndarray) -> float:
+    """Standard error of the median of one row, from the median distance to it: a few odd days do not widen it."""
+    spread = 1.4826 * _medians(np.abs(values - _medians(values)[:, None]))[0]
+    return max(1.2533 * float(spread) / np.sqrt(max(np.isfinite(values).sum(), 1)), 0.015)
 
 
 MOST_LIFT = 0.45

@@ -19,7 +19,7 @@ from ml.config import Config
 from ml.findings import Finding, Reason
 
 DAYS_BACK = 366
-MOST_OF_A_KIND = 20  # newest of each kind and consumer: a switch that chatters says no more for ten thousand times
+MOST_OF_A_KIND = 10  # newest of each kind and consumer: a switch that chatters says no more for ten thousand times
 MOST_KEPT = 20  # with a score, for its page
 DAY = evidence_of.DAY
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
