@@ -36,6 +36,12 @@
   }
   const kwh = (value) => `${value.toLocaleString(language, { maximumFractionDigits: 1 })} kWh`;
 
+  // What lies at some places of an axis only, as a value for each of its places: a line breaks in between.
+  function onAxis(points, length) {
+    const all = new Array(length).fill(null);
+    for (const [at, value] of points) all[at] = value;
+    return all;
+  }
   const spanned = (hit) => `${short.format(dayOf(indexOf(hit.first_day)))}${hit.last_day === hit.first_day ? "" : ` – ${short.format(dayOf(indexOf(hit.last_day)))}`}: ${hit.text}`;
 
   function heat() {
@@ -114,11 +120,11 @@
     });
     const estimated = hours
       ? data.estimated_hours.map(([day, hour, value]) => [indexOf(day) * 24 + hour, value])
-      : data.estimated_days.map(([day, value]) => [indexOf(day), value]).filter(([index]) => data.daily[index] === null);
+      : data.estimated_days.map(([day, value, standsIn]) => [indexOf(day), value, standsIn]).filter(([index, , standsIn]) => standsIn || data.daily[index] === null);
     if (estimated.length) series.push(hours
-      ? { type: "scatter", name: "estimated", xAxisIndex: 0, yAxisIndex: 0, data: estimated, symbolSize: 4, itemStyle: { color: c("panel"), borderColor: c("accent"), borderType: [2, 2] }, z: 3 }
+      ? { type: "line", name: "estimated", xAxisIndex: 0, yAxisIndex: 0, data: onAxis(estimated, values.length), symbolSize: 3, showAllSymbol: true, itemStyle: { color: c("ink", 0.7) }, lineStyle: { color: c("ink", 0.7), width: 1, type: "dashed" }, z: 3 }
       : { type: "bar", name: "estimated", xAxisIndex: 0, yAxisIndex: 0, data: estimated, barGap: "-100%", barCategoryGap: count > 120 ? "10%" : "25%",
-        itemStyle: { color: "transparent", borderColor: c("accent"), borderType: "dashed", borderWidth: 1 }, z: 2 });
+        itemStyle: { color: "transparent", borderColor: c("ink", 0.7), borderType: "dashed", borderWidth: 1 }, z: 2 });
     const shapes = { contract: "rect", meter: "roundRect", event: "triangle", visit: "diamond" };
     series.push({
       type: "scatter", name: "marks", xAxisIndex: 0, yAxisIndex: 0, z: 6, symbolSize: 9, itemStyle: { color: c("ink"), borderColor: c("panel"), borderWidth: 1 },
@@ -157,7 +163,7 @@
         formatter(point) {
           if (point.seriesName === "hits") return echarts.format.encodeHTML(point.data.text);
           if (point.seriesName === "estimated") {
-            const [at, value] = point.value;
+            const [at, value] = hours ? [point.dataIndex, point.value] : point.value;
             return `${worded.format(dayOf(Math.floor(at / scale)))}${hours ? `, ${at % 24}:00` : ""}<br><b>${kwh(value)}</b> ${words.estimated}`;
           }
           if (point.seriesName === "marks") return echarts.format.encodeHTML(point.data.text);

@@ -6,6 +6,7 @@ from django.core.paginator import Paginator
 from django.db.models import F
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
@@ -96,7 +97,10 @@ def reading_edit(request, number: str):
     except edits.EditRefused as refusal:
         messages.error(request, str(refusal))
     else:
-        messages.success(request, _("%(day)s is %(done)s.") % {"day": done.day, "done": done.get_verb_display()})
+        messages.success(
+            request,
+            _("%(day)s is %(done)s.") % {"day": date_format(done.day, "j M Y"), "done": done.get_verb_display()},
+        )
     return redirect(f"{reverse('consumer', args=[number])}?day={form.cleaned_data['day'].isoformat()}")
 
 

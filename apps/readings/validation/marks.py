@@ -9,6 +9,7 @@ from django.db.models import Q
 from apps.grid.models import Installation
 from apps.readings.models import Channel, LoadProfile, ReadingEdit, ValidationHit
 from apps.readings.profiles import EPOCH, chart_values
+from apps.readings.quality import Quality
 from apps.readings.validation.checking import hours_ahead
 from apps.readings.validation.reports import Row, in_words
 from apps.readings.validation.rules import BY_NAME
@@ -21,7 +22,7 @@ HITS_SHOWN = 8
 class Estimates:
     """Of days that hold some: kWh of the day with them, and of each hour that is not measured alone."""
 
-    days: list[tuple[str, float]]  # ISO day, kWh
+    days: list[tuple[str, float, bool]]  # ISO day, kWh, whether it stands in for what was sent
     hours: list[tuple[str, int, float]]  # ISO day and hour by the clock on the wall, kWh
 
 
@@ -79,12 +80,12 @@ def estimates_of(meters: list[int], first_day: date, last_day: date) -> Estimate
         meter__in=meters, channel=Channel.IMPORT, day__range=(first_day, last_day), estimated_kwh__isnull=False
     ).order_by("day")
     days, hours = [], []
-    for day, kwh, estimated in rows.values_list("day", "kwh", "estimated_kwh"):
+    for day, kwh, estimated, quality in rows.values_list("day", "kwh", "estimated_kwh", "quality"):
         kwh, estimated = np.array(kwh, float), np.array(estimated, float)
         made_up = np.isfinite(estimated)
         whole = np.where(made_up, estimated, kwh)
         if np.isfinite(whole).all():
-            days.append((day.isoformat(), round(float(whole.sum()), 2)))
+            days.append((day.isoformat(), round(float(whole.sum()), 2), Quality.EDITED in (quality or [])))
         if len(whole) >= 24:
             hours += by_hour(day, whole, made_up)
     return Estimates(days, hours)
