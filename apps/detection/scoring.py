@@ -1,6 +1,7 @@
 """From pending readings to standing scores."""
 
 import logging
+from datetime import date
 
 import numpy as np
 from django.db import connection, transaction
@@ -11,6 +12,7 @@ from apps.bell import ring
 from apps.detection import balances, events, models_on_disk, pending, windows
 from apps.detection.models import EnergyBalance, ModelVersion, RiskLevel, RiskScore, ScoringRun, ScoringShard, Standing
 from ml.findings import Finding
+from ml.window import MeterWindow
 
 log = logging.getLogger(__name__)
 
@@ -103,9 +105,12 @@ def score(run: ScoringRun, consumer_ids: list[int]) -> None:
     drawn: list[EnergyBalance] = []
     for found in windows.read(consumer_ids):
         findings, zeros = ensemble.explain(found.window), zero_days(found.window.kwh)
-        told = events.told(found, findings, ensemble.config)
-        for consumer_id, one, days in zip(found.consumer_ids, told, zeros, strict=True):
-            scores[consumer_id] = risk_score(run, consumer_id, one.finding, zero_days=int(days), events=one.events)
+        told, heard_until = events.told(found, findings, ensemble.config), last_days(found.window)
+        for consumer_id, one, days, until in zip(found.consumer_ids, told, zeros, heard_until, strict=True):
+            score = risk_score(run, consumer_id, one.finding, zero_days=int(days), events=one.events)
+            # A day that has only begun says too little to count as one. It was looked at all the same.
+            score.data_until = score.data_until and max(score.data_until, until)
+            scores[consumer_id] = score
         drawn += balances.drawn(run, found, findings)
     EnergyBalance.objects.bulk_create(drawn)
     stored = RiskScore.objects.bulk_create(scores.values())
@@ -127,6 +132,13 @@ def zero_days(kwh: np.ndarray) -> np.ndarray:
     used = heard & ~silent
     last_use = np.where(used.any(1), kwh.shape[1] - 1 - used[:, ::-1].argmax(1), -1)
     return (silent & (np.arange(kwh.shape[1]) > last_use[:, None])).sum(1)
+
+
+def last_days(window: MeterWindow) -> list[date]:
+    """(M,) the last day of which each meter reported anything; the window's first, where it never did."""
+    heard = np.isfinite(window.kwh).any(2)
+    last = np.where(heard.any(1), heard.shape[1] - 1 - heard[:, ::-1].argmax(1), 0)
+    return (window.first_day + last).tolist()
 
 
 def risk_score(
