@@ -213,7 +213,19 @@ def store(upload: Upload, found: Events, ids: np.ndarray) -> int:
         raise_revisions(sorted(stored.meters))
         # Afterwards, and on their own: they are nobody's that this transaction has locked.
         transaction.on_commit(lambda: tell_neighbours(upload.pk, sorted(stored.meters)))
+    if (of > 0).any() and upload.first_day is None:
+        days = [days_of(int(found.minutes[of > 0].min())), days_of(int(found.minutes[of > 0].max()))]
+        upload.first_day, upload.last_day = (EPOCH.date() + timedelta(days=day) for day in days)
     return int((of > 0).sum())
+
+
+def minutes_of(moment: datetime) -> int:
+    return int(moment.timestamp()) // 60
+
+
+def days_of(minutes: int) -> int:
+    """The utility's day, since 1970."""
+    return (minutes + times.utility_offset_minutes()) // DAY
 
 
 def chunks(places: np.ndarray) -> Iterator[list[int]]:
@@ -236,13 +248,14 @@ def tell_neighbours(upload_id: int, meter_ids: list[int]) -> None:
         raise_revisions(sorted(others))
 
 
-def withdraw(upload: Upload) -> int:
-    """Take back the events that an upload brought, inside the caller's transaction. How many they were."""
-    gone = _first_column(
-        "DELETE FROM readings_meterevent WHERE upload_id = %(upload)s RETURNING meter_id", {"upload": upload.pk}
-    )
-    raise_revisions(sorted(set(gone)))
-    return len(gone)
+def withdraw(upload: Upload) -> list[tuple[int, int]]:
+    """Take back the events that an upload was the first to bring, inside the caller's transaction: meter and day (since
+    1970) of each. Other files of these days may have said the same, and then bring them now."""
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM readings_meterevent WHERE upload_id = %s RETURNING meter_id, at", [upload.pk])
+        gone = [(meter_id, days_of(minutes_of(at))) for meter_id, at in cursor.fetchall()]
+    raise_revisions(sorted({meter_id for meter_id, _day in gone}))
+    return gone
 
 
 @transaction.atomic

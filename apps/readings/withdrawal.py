@@ -7,6 +7,7 @@ first, as if this one had never come. Its own raw file stays, and with it the wa
 
 import numpy as np
 from django.db import connection, transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from apps.grid.models import Meter
@@ -47,9 +48,9 @@ def run(upload: Upload, progress: Progress) -> bool:
         touched.take_out()
         periods = list(RegisterRead.objects.filter(upload=upload).values_list("meter", "channel", "start", "end"))
         RegisterRead.objects.filter(upload=upload).delete()
-        events.withdraw(upload)
+        reported = events.withdraw(upload)
         HeldMeter.objects.filter(upload=upload).delete()
-        touched.also(periods)
+        touched.also(periods, reported)
         others = touched.other_uploads()
         for done, other in enumerate(others):
             progress.say((done + 1) / (len(others) + 1), _("Reading other files of the same days"))
@@ -71,6 +72,7 @@ class Touched:
         channels, meters, days, _slots = self.rows
         self.keys = {channel: keys_of(meters, days)[channels == channel] for channel in np.unique(channels)}
         self.periods = np.zeros((0, 4), dtype=np.int64)
+        self.reported = np.zeros((0, 2), dtype=np.int64)
 
     def _find(self) -> np.ndarray:
         """(4, R): channel, meter id, day since 1970 and slots."""
@@ -90,22 +92,27 @@ class Touched:
             chosen = channels == channel
             self.merge.keep_as_revision(meters[chosen], days[chosen], Channel(channel))
 
-    def also(self, periods: list[tuple]) -> None:
-        """Register periods: meter id, channel, first and last day of each."""
+    def also(self, periods: list[tuple], reported: list[tuple[int, int]]) -> None:
+        """Register periods: meter id, channel, first and last day of each. Events: meter id and day."""
+        self.reported = np.array(reported, dtype=np.int64).reshape(-1, 2)
         numbers = [(meter, channel, day_number(start), day_number(end)) for meter, channel, start, end in periods]
         self.periods = np.array(numbers, dtype=np.int64).reshape(-1, 4)
 
     def other_uploads(self) -> list[Upload]:
         """Those that may say something of the same days, oldest first."""
-        days = np.concatenate([self.rows[2], self.periods[:, 2:].ravel()])
         others = Upload.objects.filter(status__in=[Upload.Status.IMPORTED, Upload.Status.FAILED])
         others = others.exclude(pk=self.upload.pk).exclude(imported_at=None).order_by("pk")
-        if not len(days):
-            return []
-        return list(others.filter(first_day__lte=date_of(days.max()), last_day__gte=date_of(days.min())))
+        wanted = Q(pk=None)
+        for days, some in (
+            (np.concatenate([self.rows[2], self.periods[:, 2:].ravel()]), Q()),
+            (self.reported[:, 1], Q(events__gt=0)),  # large files of readings alone need not be read for events
+        ):
+            if len(days):
+                wanted |= some & Q(first_day__lte=date_of(days.max()), last_day__gte=date_of(days.min()))
+        return list(others.filter(wanted))
 
     def meters(self) -> set[int]:
-        return {*self.rows[1].tolist(), *self.periods[:, 0].tolist()}
+        return {*self.rows[1].tolist(), *self.periods[:, 0].tolist(), *self.reported[:, 0].tolist()}
 
     def raise_revisions(self) -> None:
         _channels, meters, days, slots = self.rows

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 from django.core.management import call_command
 
-from apps.readings import events
+from apps.readings import actions, events, tasks
 from apps.readings.event_codes import code_of
 from apps.readings.models import HeldMeter, MeterEvent, MeterState, Upload
 from tests import factories
@@ -187,8 +187,18 @@ def test_an_event_that_a_fuller_file_explains_is_the_same_event():
 def test_what_an_upload_brought_can_be_taken_back():
     first = send(long_csv(("M-1", "2026-03-01 10:15", 40, ""), header=HEADER))
     send(long_csv(("M-1", "2026-03-02 10:15", 40, ""), header=HEADER))
-    assert events.withdraw(first) == 1
+    assert len(events.withdraw(first)) == 1
     assert stood() == [("M-1", "terminal_cover_opened", "2026-03-02 10:15")]
+
+
+def test_what_another_file_reported_too_outlives_the_withdrawal(sam):
+    line = ("M-1", "2026-03-01 10:15", 40, "")
+    first = send(long_csv(line, ("M-1", "2026-03-01 11:00", 41, ""), header=HEADER))
+    send(long_csv(line, ("M-2", "2026-03-01 11:00", 41, ""), header=HEADER))
+    actions.withdraw(upload=first, by=sam)
+    tasks.import_pending()
+    assert stood()[0] == ("M-1", "terminal_cover_opened", "2026-03-01 10:15")
+    assert [serial for serial, _code, _at in stood()] == ["M-1", "M-2"]
 
 
 def test_readings_with_a_column_of_events_stay_readings():
