@@ -17,9 +17,9 @@ from django.utils.translation import gettext as _
 
 from apps.readings.importers.base import Block, FileFault
 
-RUN_READINGS = 2_000_000
-RUNS_IN_MEMORY = 3
-GROUP_READINGS = 1_000_000
+RUNS_IN_MEMORY = 3  # beside the one that is being filled
+RUN_READINGS = settings.IMPORT_READINGS_IN_MEMORY // (RUNS_IN_MEMORY + 1)
+GROUP_READINGS = RUN_READINGS // 2
 # Twenty years of five minutes, and some of them sent twice. What has more is no meter, and would not fit in memory.
 METER_MOST_READINGS = 2_500_000
 

@@ -1,0 +1,85 @@
+"""Large imports, which go over the disk, and everything that can happen to them at moments that nobody chose."""
+
+import random
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from django.db import connection
+
+from apps.readings.models import LoadProfile, MeterState, Upload
+from tests.flows.conftest import hand_in, timetable, wait_until, worker
+from tests.flows.test_killed_worker import attempts_of, kill_children
+
+NAME = "spilling"
+FILES, METERS, DAYS = 3, 150, 20
+KILLS_OF_A_FILE = Upload.ATTEMPTS - 1
+
+
+@pytest.fixture
+def environment(environment):
+    return environment | {"PGAPPNAME": NAME, "IMPORT_READINGS_IN_MEMORY": "4000"}
+
+
+def by_time(file: int) -> tuple[str, float]:
+    """A long CSV, hour after hour, and the sum of its readings."""
+    kwh = np.random.default_rng(file).integers(1, 99, (DAYS * 24, METERS))
+    stamps = (np.datetime64("2026-03-01T00", "h") + np.arange(DAYS * 24)).astype(str)
+    lines = [
+        f"F{file}-{meter},{stamp}:00,{value}"
+        for stamp, row in zip(stamps, kwh.tolist(), strict=True)
+        for meter, value in enumerate(row)
+    ]
+    return "\n".join(["meter,timestamp,kwh", *lines]), float(kwh.sum())
+
+
+def stored(upload: Upload) -> float:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT sum(slot) FROM readings_loadprofile, unnest(kwh) AS slot WHERE upload_id = %s", [upload.pk]
+        )
+        return cursor.fetchone()[0]
+
+
+def lose_the_database() -> None:
+    """What a restart of the server is for its clients."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s", [NAME])
+
+
+def spilled_files(environment: dict) -> list[str]:
+    return [path.name for path in (Path(environment["MEDIA_ROOT"]) / "uploads").glob("*") if path.is_file()]
+
+
+def begun(upload: Upload, attempt: int) -> bool:
+    """So often, or the import was quicker than the blow before."""
+    return attempts_of(upload) >= attempt or not Upload.objects.pending().filter(pk=upload.pk).exists()
+
+
+def test_whatever_dies_in_the_middle_each_file_is_imported_exactly_once(own_redis, environment, tmp_path):
+    moments = random.Random(4)
+    contents = [by_time(file) for file in range(FILES)]
+    log = tmp_path / "worker.log"
+    with timetable(environment, tmp_path / "beat.log"), worker(environment, log) as parent:
+        uploads = [hand_in(content) for content, _sum in contents]
+        for number, upload in enumerate(uploads):
+            for kill in range(1, KILLS_OF_A_FILE + 1):
+                wait_until(lambda u=upload, n=kill: begun(u, n), "the import has begun", log)
+                time.sleep(moments.uniform(0, 0.4))
+                if number == 1:
+                    lose_the_database()
+                else:
+                    kill_children(parent)
+                if number == 2:
+                    own_redis.kill()
+                    own_redis.start()
+        wait_until(lambda: not Upload.objects.pending().exists(), "every file is imported", log)
+    for upload, (_content, total) in zip(uploads, contents, strict=True):
+        upload.refresh_from_db()
+        assert (upload.status, upload.error) == (Upload.Status.IMPORTED, "")
+        assert (upload.readings, upload.days_new, upload.days_changed) == (METERS * DAYS * 24, METERS * DAYS, 0)
+        assert stored(upload) == pytest.approx(total)
+    assert LoadProfile.objects.count() == FILES * METERS * DAYS
+    assert set(MeterState.objects.values_list("revision", flat=True)) == {1}
+    assert spilled_files(environment) == [], "what an import put on the disk went with it"
