@@ -157,6 +157,13 @@ class Upload(models.Model):
     def is_settled(self) -> bool:
         return self.status not in {self.Status.DRAFT, self.Status.PENDING}
 
+    @property
+    def unknown_events(self) -> list[dict]:
+        """Codes of events that it brought and nobody knows, with how often each came; most often first, ten of them."""
+        unknown = MeterEvent.objects.filter(upload=self, code=MeterEvent.Code.OTHER).order_by()
+        counted = unknown.values("source_code").annotate(count=models.Count("pk"))
+        return list(counted.order_by("-count", "source_code")[:10])
+
 
 class UploadProgress(models.Model):
     """How far an import has come. Its own row, written outside the import's transaction, so that a page can see it."""

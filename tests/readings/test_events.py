@@ -80,6 +80,7 @@ def test_a_list_of_events_alone_is_a_good_upload():
     ]
     other = MeterEvent.objects.get(code="other")
     assert (other.source_code, other.detail, other.upload) == ("E17", "nobody knows", upload)
+    assert upload.unknown_events == [{"source_code": "E17", "count": 1}]
 
 
 def test_parquet_events_come_with_their_own_types(tmp_path):
