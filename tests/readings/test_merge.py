@@ -138,3 +138,20 @@ def test_a_stray_day_of_another_year_does_not_bring_all_months_between():
     before = months()
     send(long_csv(*hours(day="2011-05-05"), *hours(day="2019-08-08")))
     assert months() <= before + 2
+
+
+def test_of_three_uploads_the_last_keeps_its_slots_whichever_is_imported_when():
+    from apps.readings import actions
+
+    def waiting(content: str) -> Upload:
+        return actions.receive(
+            file=iter([content.encode()]), name="x", sender="a", statement=STATEMENT, by=None, confirm=True
+        )[0]  # fmt: skip
+
+    def part(first: int, last: int, value: float) -> str:
+        return long_csv(*hours(values=[value] * 24)[first:last])
+
+    one, two, three = waiting(part(0, 12, 1)), waiting(part(6, 20, 2)), waiting(part(10, 14, 3))
+    for upload in (three, one, two):
+        actions.import_upload(upload)
+    assert stored("M-1", MARCH) == [1] * 6 + [2] * 4 + [3] * 4 + [2] * 6 + [None] * 4
