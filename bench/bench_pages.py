@@ -25,7 +25,8 @@ def addresses() -> dict[str, str]:
     from apps.readings.models import Upload  # noqa: PLC0415
 
     case, upload = Case.objects.select_related("consumer").first(), Upload.objects.first()
-    plain = ["home", "case_queue", "consumer_search", "map", "upload_list", "upload_new", "run_list", "model_list"]
+    plain = ["home", "case_queue", "consumer_search", "map", "upload_list", "upload_new", "data_quality"]
+    plain += ["run_list", "model_list"]
     return {
         **{name: reverse(name) for name in [*plain, "consumers_unassigned", "api-cases"]},
         "map_data (zones)": reverse("map_data") + "?layer=zones",

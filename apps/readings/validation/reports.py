@@ -9,7 +9,7 @@ from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet, Sum
 from django.db.models.functions import Greatest, Least, TruncWeek
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from apps.accounts.models import User
 from apps.grid.models import Installation, Zone
@@ -248,17 +248,18 @@ def in_words(hit: ValidationHit) -> str:
     value, limit = hit.value or 0, hit.limit
     days = (hit.last_day - hit.day).days + 1
     time = "" if hit.first_slot is None else clock(hit.first_slot * hit.meter.state.interval_minutes)
-    amounts = {"value": value, "limit": limit or 0, "days": days, "time": time}
+    span = ngettext("%(n)d day", "%(n)d days", days) % {"n": days}
+    amounts = {"value": value, "limit": limit or 0, "span": span, "time": time}
     if hit.rule in {"spike", "negative"} and time:
         return _("%(value).2f kWh at %(time)s, limit %(limit).2f") % amounts
     texts = {
         "gap": _("%(value).4g h missing") if days == 1 else _("up to %(value).4g h missing a day"),
-        "zeros": _("nothing but zeros for %(days)d days"),
-        "stuck": _("the same value for %(days)d days"),
+        "zeros": _("nothing but zeros for %(span)s"),
+        "stuck": _("the same value for %(span)s"),
         "high_usage": _("%(value).1f kWh a day, limit %(limit).1f"),
         "low_usage": _("%(value).1f kWh a day, limit %(limit).1f"),
         "time_shift": _("%(value)+.0f h"),
-        "duplicate": _("as %(value).0f days before"),
+        "duplicate": ngettext("as the day before", "as %(value).0f days before", round(value)),
         "same_curve": _("%(value).0f meters alike"),
         "register": _("%(value).1f kWh apart, limit %(limit).1f"),
         "negative": _("%(value).2f kWh"),
