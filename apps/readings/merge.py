@@ -79,6 +79,7 @@ class Merge:
         """Locks the states of these meters until the transaction ends."""
         self.upload_id, self.keep_replaced = upload_id, keep_replaced
         self.tally = Tally()
+        self.overtaken: list[tuple[Channel, np.ndarray, np.ndarray]] = []  # channel, meters and days of later uploads
         states = MeterState.objects.select_for_update().filter(meter__in=meter_ids).order_by("meter_id")
         self.known = np.array(states.values_list("meter_id", flat=True), dtype=np.int64)
 
@@ -99,6 +100,9 @@ class Merge:
             changed[here] = self.merge(part, here, stored, there)
             # What took part of a day from a later upload stays as late as that one.
             uploads[here] = np.maximum(self.upload_id, stored.uploads[there])
+            later = here[stored.uploads[there] > self.upload_id]
+            if len(later):
+                self.overtaken.append((part.channel, meters[later], part.days[later]))
         if changed.any():
             self.keep_as_revision(meters[changed], part.days[changed], part.channel)
         rows = fresh | changed
