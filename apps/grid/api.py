@@ -477,10 +477,16 @@ class UpsertList(GridList):
 
 def upsert_schema(kind: str):
     """Describes an upsert by the fields of its kind."""
+    types = {
+        "date": {"type": "string", "format": "date"},
+        "geometry": {"type": "object", "description": "GeoJSON geometry", "additionalProperties": {}},
+        "float8": {"type": "number"},
+        "numeric": {"type": "number"},
+        "int": {"type": "number"},
+    }
     fields = kinds.KINDS[kind].fields
     properties = {
-        kinds.heading(one): {"description": str(one.label), "type": ["string", "number", "object", "null"]}
-        for one in fields
+        kinds.heading(one): {"description": str(one.label)} | types.get(one.sql, {"type": "string"}) for one in fields
     }
     required = [kinds.heading(one) for one in fields if one.required]
     rows = {

@@ -91,7 +91,7 @@ def receive(
             _("This server's disk is full: the file was not kept. Tell whoever runs the server, and send it again.")
         ) from error
     try:
-        source = sources.open_source(reference.path)
+        source = _opened(reference)
         reference.format = source.format
         reference.kind, reference.columns = proposal(source, reference, kind, columns)
         reference.preview = {"source": showing.cells_of(source), "label": source.label}
@@ -100,6 +100,19 @@ def receive(
     reference.save()
     _start(reference)
     return reference
+
+
+def _opened(reference: ReferenceImport) -> Source:
+    """Raises FileFault, also where it is our fault: the file is kept."""
+    try:
+        return sources.open_source(reference.path)
+    except FileFault:
+        raise
+    except Exception as error:
+        _log("Looking at a file of reference data", error)
+        raise FileFault(
+            _("This server could not look into the file, and no fault of it could be named. Tell whoever runs it.")
+        ) from None
 
 
 def proposal(

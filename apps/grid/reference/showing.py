@@ -44,6 +44,8 @@ class Preview:
 
     def rows(self, key: str, names: list[str]) -> list[dict]:
         """Each with `cells`: [new, old]; old is null where nothing was or nothing changes."""
+        if not key and not names:
+            return []  # every row was refused
         olds = self.olds()
         new = ", ".join(self.text(f"i.{name}", name) for name in ([key] if key else []) + names)
         table = self.kind.model._meta.db_table if self.kind.model else None

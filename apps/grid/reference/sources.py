@@ -10,7 +10,7 @@ from pathlib import Path
 from django.utils.translation import gettext as _
 
 from apps.grid.reference.kinds import GEOMETRY
-from apps.grid.reference.shapes import refuse_other
+from apps.grid.reference.shapes import TYPES, refuse_other
 from apps.grid.reference.values import UNPRINTABLE, Writing, Wrong
 
 SAMPLE_ROWS = 500  # looked at for the columns of GeoJSON, and for how numbers and dates are written
@@ -113,7 +113,7 @@ class CsvSource(Source):
         lines = text[:200_000].splitlines()[:60]
         filled = [line for line in lines if line.strip(" \t;,|")]
         self.delimiter = max(DELIMITERS, key=lambda one: agreement(one, filled))
-        header = next((cells for _line, cells in self._cells() if any(cell.strip() for cell in cells)), None)
+        header = next((cells for _line, cells in self._cells() if is_filled(cells)), None)
         if header is None:
             raise FileFault(_("The file has no line with text in it. Send the export again."))
         if len(header) > MOST_COLUMNS:
@@ -122,7 +122,7 @@ class CsvSource(Source):
                 % {"count": len(header), "most": MOST_COLUMNS}
             )
         self.columns = distinct(header)
-        cells = [cell.strip() for _line, row in self.sample() for cell in row if cell]
+        cells = [cell.strip() for _line, row in self.sample() for cell in row if isinstance(cell, str)]
         self.writing = Writing.of(cells, self.delimiter)
 
     def _cells(self) -> Iterator[tuple[int, list[str]]]:
@@ -146,7 +146,7 @@ class CsvSource(Source):
     def rows(self) -> Iterator[tuple[int, list]]:
         rows = self._cells()
         for _line, cells in rows:
-            if any(cell.strip() for cell in cells):
+            if is_filled(cells):
                 break  # the header
         width = len(self.columns)
         for line, cells in rows:
@@ -168,6 +168,10 @@ def lines_of(text: str) -> Iterator[str]:
     if start < len(text):
         # Line ends of old Macs: the csv module refuses a bare carriage return within a line.
         yield from text[start:].splitlines(keepends=True)
+
+
+def is_filled(cells: list[str]) -> bool:
+    return any(cell.strip(" \t;,|") for cell in cells)
 
 
 def agreement(delimiter: str, lines: list[str]) -> tuple[int, int]:
@@ -194,7 +198,7 @@ class JsonSource(Source):
             if isinstance(one, dict) and one.get("type") == "Feature":
                 has_geometry = True
                 geometry = one.get("geometry")
-                if isinstance(geometry, dict) and isinstance(geometry.get("type"), str):
+                if isinstance(geometry, dict) and geometry.get("type") in list(TYPES):
                     shapes.add(geometry["type"].removeprefix("Multi"))
             properties = properties_of(one)
             names |= dict.fromkeys(str(name) for name in properties)

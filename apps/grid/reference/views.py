@@ -107,9 +107,12 @@ def reference_confirm(request, pk: int):
     form = MeaningForm(found, request.POST)
     if not form.is_valid():
         return _page(request, found, form)
-    confirm = "apply" in request.POST and not request.htmx
+    stated = form.stated()
+    # What nobody has seen the effect of is shown first.
+    seen = all(getattr(found, name) == value for name, value in stated.items() if name != "strict")
+    confirm = "apply" in request.POST and not request.htmx and seen
     try:
-        found = actions.restate(reference=found, confirm=confirm, **form.stated())
+        found = actions.restate(reference=found, confirm=confirm, **stated)
     except actions.MoveNotAllowed:
         return _moved_on(request, found)
     return _page(request, found) if request.htmx else redirect("reference", found.pk)

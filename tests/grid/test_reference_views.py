@@ -1,0 +1,175 @@
+"""The pages and the API of reference data: upload, preview, correction, apply, undo, lists within zones."""
+
+from datetime import date
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
+
+from apps.grid.models import Consumer, Installation, ReferenceImport
+from apps.grid.reference import kinds
+from tests import factories
+from tests.grid.conftest import CONSUMERS
+
+pytestmark = pytest.mark.django_db
+ODD = "a,b\nC-3,NORTH\nC-4,NOWHERE\n"
+
+
+@pytest.fixture
+def desk(client, sam, grid):
+    client.force_login(sam)
+    return client
+
+
+def upload(client, content: str) -> ReferenceImport:
+    file = SimpleUploadedFile("a.csv", content.encode())
+    answer = client.post(reverse("reference_new"), {"file": file, "sender": "register"})
+    assert answer.status_code == 302
+    return ReferenceImport.objects.get(pk=int(answer.url.strip("/").split("/")[-1]))
+
+
+def meaning(**more) -> dict:
+    return {"kind": "consumers", "as_of": "2026-05-01", "column_number": "a", "column_zone": "b", **more}
+
+
+def test_a_file_is_shown_before_it_is_applied(desk):
+    found = upload(desk, CONSUMERS.replace("Ann", "Anne") + "C-3,Cy,,NOWHERE,,,,,,,\nC-5,Di,,NORTH,,,,,,9,50\n")
+    page = desk.get(reverse("reference", args=[found.pk])).content.decode()
+    assert "<del>Ann</del> Anne" in page
+    assert "the zone NOWHERE is not known" in page
+    assert "shapes-data" in page
+    assert not Consumer.objects.filter(number="C-5").exists()
+    assert reverse("reference", args=[found.pk]) in desk.get(reverse("reference_list")).content.decode()
+
+
+def test_a_person_says_what_the_columns_mean(desk):
+    found = upload(desk, ODD)
+    address = reverse("reference_confirm", args=[found.pk])
+    assert b"say what it holds" in desk.get(reverse("reference", args=[found.pk])).content
+    page = desk.post(address, {"kind": "consumers", "as_of": "2026-05-01"}, headers={"HX-Request": "true"})
+    assert b"No column is chosen for Consumer number" in page.content
+    desk.post(address, meaning(apply="1"))
+    assert not Consumer.objects.filter(number="C-3").exists()  # nobody has seen yet what this would do
+    page = desk.post(address, meaning(), headers={"HX-Request": "true"}).content.decode()
+    assert '<b class="num">1</b> would be created' in page
+    desk.post(address, meaning(apply="1"))
+    assert Consumer.objects.filter(number="C-3", zone__code="NORTH").exists()
+    found.refresh_from_db()
+    assert found.columns == {"number": "a", "zone": "b"}
+    desk.post(reverse("reference_undo", args=[found.pk]))
+    assert not Consumer.objects.filter(number="C-3").exists()
+    assert b"is as it was before" in desk.get(reverse("reference", args=[found.pk])).content
+
+
+def test_a_draft_is_discarded_and_then_no_longer_applied(desk):
+    found = upload(desk, ODD)
+    desk.post(reverse("reference_confirm", args=[found.pk]), meaning())
+    desk.post(reverse("reference_discard", args=[found.pk]))
+    desk.post(reverse("reference_confirm", args=[found.pk]), meaning(apply="1"))
+    assert not Consumer.objects.filter(number="C-3").exists()
+
+
+def test_columns_that_the_file_does_not_have_are_refused(desk):
+    found = upload(desk, ODD.replace("a,b", "consumer,zone"))
+    page = desk.post(reverse("reference_confirm", args=[found.pk]), meaning(column_name="nowhere", apply="1"))
+    assert b"not one of the available choices" in page.content
+    assert not Consumer.objects.filter(number="C-3").exists()
+
+
+def test_a_large_file_is_a_workers(desk, settings):
+    settings.REFERENCE_INLINE_BYTES = 10
+    found = upload(desk, CONSUMERS)
+    assert found.status == ReferenceImport.Status.CHECKING
+    assert b"every 1s" in desk.get(reverse("reference", args=[found.pk])).content
+    from apps.grid.tasks import reference_pending
+
+    assert reference_pending() == 1
+    found.refresh_from_db()
+    assert (found.status, found.same) == ("draft", 2)
+
+
+@pytest.mark.parametrize("kind", kinds.KINDS)
+def test_every_example_can_be_downloaded(desk, kind):
+    lines = b"".join(desk.get(reverse("reference_example", args=[kind])).streaming_content).decode().splitlines()
+    assert len(lines) == 2
+
+
+def test_a_meter_is_replaced_on_its_consumers_page(desk):
+    address = reverse("meter_replace", args=["C-1"])
+    assert "M-1" in desk.get(address).content.decode()
+    page = desk.post(address, {"serial": "M-1", "on": "2026-04-01"}).content.decode()
+    assert "This is the meter that is there now" in page
+    assert "came later" in desk.post(address, {"serial": "M-9", "on": "2020-04-01"}).content.decode()
+    assert "is at the consumer C-2" in desk.post(address, {"serial": "M-2", "on": "2026-04-01"}).content.decode()
+    answer = desk.post(address, {"serial": "M-9", "on": "2026-04-01", "last_register_kwh": "812.5"})
+    assert answer.url == reverse("consumer", args=["C-1"])
+    page = desk.get(answer.url).content.decode()
+    assert "Meter M-1 (register 812.5 kWh) replaced by M-9" in page
+
+
+# --- API --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_dry_run_says_what_would_be(desk):
+    answer = desk.post(
+        "/api/v1/reference?dry_run=true&name=c.csv", "consumer,zone\nC-3,NORTH\n", content_type="text/csv"
+    )
+    assert answer.status_code == 200
+    told = answer.json()
+    assert (told["status"], told["kind"], told["created"]) == ("draft", "consumers", 1)
+    assert not Consumer.objects.filter(number="C-3").exists()
+
+
+def test_a_file_is_applied_and_taken_back_by_api(desk):
+    file = SimpleUploadedFile("c.csv", b"consumer,zone\nC-3,NORTH\nC-4,NOWHERE\n")
+    told = desk.post("/api/v1/reference", {"file": file, "sender": "gis"}).json()
+    assert (told["status"], told["created"], told["sender"]) == ("applied", 1, "gis")
+    assert told["refused_rows"] == [
+        {"line": 3, "reason": "the zone NOWHERE is not known; import the zones first", "text": "C-4"}
+    ]
+    assert desk.post(told["url"] + "/undo").json()["status"] == "undone"
+    assert desk.post(told["url"] + "/undo").status_code == 409
+    assert desk.get("/api/v1/reference").json()["results"][0]["status"] == "undone"
+
+
+def test_consumers_and_meters_are_added_and_changed_as_json(desk):
+    rows = [
+        {"consumer": "C-1", "name": "Anne"},
+        {"consumer": 77, "zone": "NORTH", "meter": "M-77", "lon": 9, "lat": 50},
+    ]
+    told = desk.patch("/api/v1/grid/consumers", rows, content_type="application/json").json()
+    assert (told["status"], told["created"], told["changed"]) == ("applied", 1, 1)
+    (found,) = desk.get("/api/v1/grid/consumers?meter=M-77").json()["results"]
+    assert (found["number"], found["place"]["coordinates"], found["meters"][0]["serial"]) == ("77", [9, 50], "M-77")
+    meters = [{"serial": "M-77", "closed_on": "2026-05-01"}]
+    assert desk.patch("/api/v1/grid/meters", meters, content_type="application/json").json()["changed"] == 1
+    assert desk.get("/api/v1/grid/meters?consumer=77").json()["results"][0]["closed_on"] == "2026-05-01"
+    assert desk.patch("/api/v1/grid/consumers", {"a": 1}, content_type="application/json").status_code == 400
+
+
+def test_a_meter_is_replaced_by_api(desk):
+    body = {"consumer": "C-1", "serial": "M-9", "on": "2026-04-01", "last_register_kwh": 812.5}
+    told = desk.post("/api/v1/grid/meter-replacements", body, content_type="application/json").json()
+    assert told["status"] == "applied"
+    assert Installation.objects.current().get(meter__serial="M-9").valid.lower == date(2026, 4, 1)
+    body["consumer"] = "nobody"
+    assert desk.post("/api/v1/grid/meter-replacements", body, content_type="application/json").status_code == 400
+
+
+@pytest.mark.parametrize("name", ["zones", "feeders", "transformers", "meters", "consumers"])
+def test_lists_hold_what_lies_in_ones_zones(client, otto, sam, grid, name):
+    client.force_login(sam)
+    assert client.get(f"/api/v1/grid/{name}").json()["count"] >= 2
+    client.force_login(otto)
+    assert client.get(f"/api/v1/grid/{name}").json()["count"] == (1 if name == "zones" else 0)
+
+
+def test_whoever_may_not_change_reference_data_reads_it_at_most(client, ines, grid):
+    client.force_login(ines)
+    assert client.get("/api/v1/grid/consumers").json()["count"] == 2
+    answer = client.patch("/api/v1/grid/consumers", [{"consumer": "C-1"}], content_type="application/json")
+    assert answer.status_code == 403
+    system = factories.UserFactory(roles=["Reference systems"], all_zones=True)
+    client.force_login(system)
+    answer = client.patch("/api/v1/grid/consumers", [{"consumer": "C-1"}], content_type="application/json")
+    assert answer.json()["same"] == 1
