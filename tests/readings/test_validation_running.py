@@ -172,6 +172,7 @@ def test_one_worker_validates_at_a_time(meters):
     with closing(connection.copy()) as another:
         another.cursor().execute("SELECT pg_advisory_lock(hashtext('readings.validating'))")
         assert validate_pending() == 0
+        another.cursor().execute("SELECT pg_advisory_unlock_all()")
     assert validate_pending() == 2
 
 
@@ -212,6 +213,28 @@ def test_limits_of_the_zone_win_over_those_of_everywhere(meters, south):
     validate_pending()
     assert [meter for meter, *_ in hits("zeros")] == [meter.pk for meter in meters]
     assert third.pk not in [meter for meter, *_ in hits("low_usage")]
+
+
+def test_a_long_silence_is_one_gap_once_the_meter_speaks_again(meters):
+    kwh = ordinary(days=100)
+    store(meters[:1], kwh[:1, :10])
+    validate_pending()
+    factories.store_profiles(meters[0], day(90), kwh[0, 90:])
+    MeterState.objects.update(first_day=JANUARY, validated_revision=0)
+    touch(meters[0], 90, 99)
+    validate_pending()
+    assert hits("gap") == [(meters[0].pk, "gap", day(10), day(89))]
+
+
+def test_days_that_are_filled_in_before_others_leave_a_gap_between(meters):
+    kwh = ordinary(days=100)
+    factories.store_profiles(meters[0], day(90), kwh[0, 90:])
+    validate_pending()
+    store(meters[:1], kwh[:1, :10])
+    MeterState.objects.update(last_day=day(99), validated_revision=0)
+    touch(meters[0], 0, 9)
+    validate_pending()
+    assert hits("gap") == [(meters[0].pk, "gap", day(10), day(89))]
 
 
 def test_a_register_that_says_more_than_its_intervals_is_hit(meters):

@@ -13,11 +13,11 @@ from apps.readings.models import Channel, RegisterRead, ValidationRule
 from apps.readings.quality import Quality
 from apps.readings.validation import limits, rules
 from apps.readings.validation.estimation import Estimated, estimate
-from apps.readings.validation.rules import BY_NAME, HISTORY_DAYS, RULES, Curves, Found
+from apps.readings.validation.rules import BY_NAME, HISTORY_DAYS, LONGEST_LIMIT_DAYS, RULES, Curves, Found
 
-# A changed day changes what is usual for the days after it, and the estimates on both sides.
+# A changed day changes what is usual for the days after it, and runs and estimates on both sides.
 DAYS_AFTER = HISTORY_DAYS
-DAYS_AROUND = 8
+DAYS_AROUND = LONGEST_LIMIT_DAYS + 1
 NUMBER_OF = {rule.name: number for number, rule in enumerate(RULES)}
 
 FLAGS = """

@@ -19,7 +19,7 @@ WEEKS_BACK = (7, 14, 21, 28)
 USUAL_DAYS = 28
 BLOCK_DAYS = 7
 MOST_LAG_HOURS = 3
-SHIFT_RUN_DAYS = 7  # that a time shift may have to last, see its limit
+LONGEST_LIMIT_DAYS = 7  # that a run may have to last; the days before a new one are checked once more so far back
 FEWEST_STUCK = 8
 
 Limits = dict[str, np.ndarray]  # name of a limit → (M,) float
@@ -76,7 +76,6 @@ class Rule:
     meaning: str
     limits: tuple[Limit, ...] = ()
     find: Callable[[Curves, Limits], Found] | None = None  # None: found by comparing more than one meter's curve
-    unit: str = ""  # of a hit's value
     lasts: bool = True  # days in a row are one hit
     worst: Callable = field(default=np.maximum)  # of the values of days that are one hit
 
@@ -177,7 +176,7 @@ def time_shift(curves: Curves, limits: Limits) -> Found:
     for ahead in np.unique(curves.hours_ahead[curves.hours_ahead != 0]):
         days = curves.hours_ahead == ahead
         hourly[:, days] = np.roll(hourly[:, days], int(ahead), axis=2)
-    first = max(int(curves.checked.any(0).argmax()) - SHIFT_RUN_DAYS, 0)
+    first = max(int(curves.checked.any(0).argmax()) - LONGEST_LIMIT_DAYS, 0)
     days = np.arange(first, curves.kwh.shape[1])
     sums, counts = (cumulated(values) for values in (np.nan_to_num(hourly), np.isfinite(hourly)))
     week = mean_day(sums, counts, days + 1 - BLOCK_DAYS, days + 1, fewest=5)
@@ -218,7 +217,6 @@ RULES = [
         _("Readings are missing between others."),
         (Limit("hours", _("hours missing on a day"), 1, least=0.01, most=24),),
         gap,
-        unit=_("h missing a day"),
     ),
     Rule(
         "spike",
@@ -230,7 +228,6 @@ RULES = [
             Limit("kw", _("kW above the third highest"), 3),
         ),
         spike,
-        unit=_("kWh"),
     ),
     Rule(
         "negative",
@@ -238,24 +235,21 @@ RULES = [
         _("Energy taken from the grid is below zero."),
         (Limit("kwh", _("kWh below zero"), 0),),
         negative,
-        unit=_("kWh"),
         worst=np.minimum,
     ),
     Rule(
         "zeros",
         _("consecutive zeros"),
         _("Nothing but zeros for days."),
-        (Limit("days", _("days in a row"), 3, least=0.25, most=30),),
+        (Limit("days", _("days in a row"), 3, least=0.25, most=LONGEST_LIMIT_DAYS),),
         zeros,
-        unit=_("d"),
     ),
     Rule(
         "stuck",
         _("stuck value"),
         _("The same value again and again, and not zero."),
-        (Limit("hours", _("hours in a row"), 24, least=1, most=720),),
+        (Limit("hours", _("hours in a row"), 24, least=1, most=24 * LONGEST_LIMIT_DAYS),),
         stuck,
-        unit=_("d"),
     ),
     Rule(
         "high_usage",
@@ -263,7 +257,6 @@ RULES = [
         _("A day's energy is far above the same weekdays of the four weeks before."),
         (Limit("times", _("times the usual"), 3, least=1), Limit("kwh", _("kWh above the usual"), 10)),
         high_usage,
-        unit=_("kWh a day"),
     ),
     Rule(
         "low_usage",
@@ -271,7 +264,6 @@ RULES = [
         _("A day's energy is far below the same weekdays of the four weeks before."),
         (Limit("share", _("share of the usual"), 0.2, most=1), Limit("kwh", _("kWh below the usual"), 3)),
         low_usage,
-        unit=_("kWh a day"),
         worst=np.minimum,
     ),
     Rule(
@@ -281,10 +273,9 @@ RULES = [
         (
             Limit("correlation", _("correlation when moved"), 0.8, most=1),
             Limit("misfit", _("share of the misfit that is left when moved"), 0.4, most=1),
-            Limit("days", _("days in a row"), 4, least=1, most=7),
+            Limit("days", _("days in a row"), 4, least=1, most=LONGEST_LIMIT_DAYS),
         ),
         time_shift,
-        unit=_("h"),
     ),
     Rule(
         "duplicate",
@@ -292,14 +283,12 @@ RULES = [
         _("A day repeats one of the four weeks before to the last digit."),
         (Limit("changes", _("changes between readings of the day"), 8, least=1, most=287),),
         duplicate,
-        unit=_("days before"),
     ),
     Rule(
         "same_curve",
         _("same curve as another meter"),
         _("Two meters sent the same week to the last digit: one file under two names, or one meter registered twice."),
         (Limit("changes", _("changes between readings of the week"), 24, least=1, most=2015),),
-        unit=_("meters alike"),
         lasts=False,
     ),
     Rule(
@@ -307,7 +296,6 @@ RULES = [
         _("register against interval sum"),
         _("The energy of a billing period is not what its intervals add up to."),
         (Limit("share", _("share of the register's energy"), 0.02, most=1), Limit("kwh", _("kWh apart"), 1)),
-        unit=_("kWh apart"),
         lasts=False,
     ),
 ]

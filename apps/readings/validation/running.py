@@ -13,7 +13,7 @@ from django.db.models import F, QuerySet
 from apps import claims
 from apps.bell import ring
 from apps.readings import profiles
-from apps.readings.models import MeterState, ValidationShard
+from apps.readings.models import Channel, MeterState, ValidationShard
 from apps.readings.validation import checking, limits, storing
 from apps.readings.validation.checking import DAYS_AFTER, DAYS_AROUND, Waiting
 from apps.readings.validation.rules import HISTORY_DAYS
@@ -26,6 +26,25 @@ CELLS = 2_500_000  # readings that a shard's window may hold: some 200 MB of wor
 METERS_CUT_AT_ONCE = 20_000
 # A worker looks up after so long, so that imports and scores that were rung meanwhile come first.
 SECONDS_AT_ONCE = 3
+
+# The last day with a row before the changed days, and the first after them; mostly the nearest days have one.
+NEIGHBOURS = """
+SELECT changed.meter_id,
+       coalesce((SELECT max(day) FROM readings_loadprofile
+                 WHERE meter_id = changed.meter_id AND channel = %(channel)s
+                   AND day BETWEEN changed.first - %(near)s AND changed.first - 1),
+                (SELECT max(day) FROM readings_loadprofile
+                 WHERE meter_id = changed.meter_id AND channel = %(channel)s AND day < changed.first)) - %(epoch)s,
+       coalesce((SELECT min(day) FROM readings_loadprofile
+                 WHERE meter_id = changed.meter_id AND channel = %(channel)s
+                   AND day BETWEEN changed.last + 1 AND changed.last + %(near)s),
+                (SELECT min(day) FROM readings_loadprofile
+                 WHERE meter_id = changed.meter_id AND channel = %(channel)s AND day > changed.last)) - %(epoch)s
+FROM (
+    SELECT meter_id, %(epoch)s::date + first AS first, %(epoch)s::date + last AS last
+    FROM unnest(%(meters)s::bigint[], %(firsts)s::int[], %(lasts)s::int[]) AS given (meter_id, first, last)
+) AS changed
+"""
 
 
 def validate_pending() -> int:
@@ -170,18 +189,41 @@ def waiting(states: list[MeterState], interval_minutes: int) -> Waiting:
         np.array([(getattr(state, name) - profiles.EPOCH).days for state in states], np.int64)
         for name in ("first_day", "last_day")
     )
+    meters = np.array([state.meter_id for state in states], np.int64)
     changed = np.array([days_of(state) for state in states], np.int64)
+    silent_from, silent_until = silence_around(meters, changed)
     return Waiting(
-        meters=np.array([state.meter_id for state in states], np.int64),
+        meters=meters,
         revisions=np.array([state.revision for state in states]),
         first=first,
         last=last,
         first_changed=changed[:, 0],
         last_changed=changed[:, 1],
-        checked_from=np.maximum(changed[:, 0] - DAYS_AROUND, np.minimum(first, changed[:, 0])),
-        checked_until=np.minimum(changed[:, 1] + DAYS_AFTER, np.maximum(last, changed[:, 1])),
+        checked_from=np.minimum(np.maximum(changed[:, 0] - DAYS_AROUND, np.minimum(first, changed[:, 0])), silent_from),
+        checked_until=np.maximum(np.minimum(changed[:, 1] + DAYS_AFTER, np.maximum(last, changed[:, 1])), silent_until),
         interval_minutes=interval_minutes,
     )
+
+
+def silence_around(meters: np.ndarray, changed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(M,) first and last day of the silence that the changed days (M, 2) of each meter may have ended: a gap is known
+    for one only when readings came on both sides, however long it was."""
+    params = {
+        "meters": meters.tolist(),
+        "firsts": changed[:, 0].tolist(),
+        "lasts": changed[:, 1].tolist(),
+        "epoch": profiles.EPOCH,
+        "channel": Channel.IMPORT,
+        "near": DAYS_AROUND,
+    }
+    since, until = changed[:, 0].copy(), changed[:, 1].copy()
+    with connection.cursor() as cursor:
+        cursor.execute(NEIGHBOURS, params)
+        for meter, day_before, day_after in cursor.fetchall():
+            row = np.searchsorted(meters, meter)
+            since[row] = since[row] if day_before is None else day_before + 1
+            until[row] = until[row] if day_after is None else day_after - 1
+    return since, until
 
 
 def park(shard: ValidationShard, error: str) -> None:
