@@ -13,10 +13,10 @@ class SenderAdmin(admin.ModelAdmin):
 
 @admin.register(MeterEvent)
 class MeterEventAdmin(admin.ModelAdmin):
-    list_display = ["at", "meter", "code"]
+    list_display = ["at", "meter", "code", "source_code", "detail"]
     list_filter = ["code"]
     list_select_related = ["meter"]
-    search_fields = ["meter__serial"]
+    search_fields = ["meter__serial", "source_code"]
     date_hierarchy = "at"
     autocomplete_fields = ["meter"]
 

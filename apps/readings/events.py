@@ -5,7 +5,7 @@ that stands changes its meaning and none is added.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
@@ -100,13 +100,6 @@ class Events:
         return [names[position] for position in np.unique(self.meters)]
 
 
-@dataclass
-class Stored:
-    """Ids of meters whose events changed."""
-
-    meters: set[int] = field(default_factory=set)
-
-
 def check(reading: Reading, statement: Statement, foreign: np.ndarray) -> Events:
     """The events of a file on the one clock. Refused ones are counted among its rejected lines.
 
@@ -197,7 +190,7 @@ def store(upload: Upload, found: Events, ids: np.ndarray) -> int:
     states of these meters.
     """
     of = ids[found.meters]
-    stored = Stored()
+    changed: set[int] = set()  # ids of meters
     for chunk in chunks(np.flatnonzero(of > 0)):
         params = {
             "meters": of[chunk].tolist(),
@@ -208,11 +201,12 @@ def store(upload: Upload, found: Events, ids: np.ndarray) -> int:
             "upload": upload.pk,
         }
         for statement in (LEARN, ADD):
-            stored.meters.update(_first_column(statement, params))
-    if stored.meters:
-        raise_revisions(sorted(stored.meters))
+            changed.update(_first_column(statement, params))
+    if changed:
+        raise_revisions(sorted(changed))
         # Afterwards, and on their own: they are nobody's that this transaction has locked.
-        transaction.on_commit(lambda: tell_neighbours(upload.pk, sorted(stored.meters)))
+        # What they reported is in, whatever comes of this: their next reading would score them again anyway.
+        transaction.on_commit(lambda: tell_neighbours(upload.pk, sorted(changed)), robust=True)
     if (of > 0).any() and upload.first_day is None:
         days = [days_of(int(found.minutes[of > 0].min())), days_of(int(found.minutes[of > 0].max()))]
         upload.first_day, upload.last_day = (EPOCH.date() + timedelta(days=day) for day in days)
