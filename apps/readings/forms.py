@@ -5,6 +5,7 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from apps.readings import files, times
+from apps.readings.columns import ROLES, Columns
 from apps.readings.models import Sender
 from apps.readings.statements import Statement
 
@@ -42,17 +43,41 @@ class StatementForm(forms.Form):
         label=_("Multiplier"), initial=1, widget=forms.NumberInput(attrs={"class": "form-control", "step": "any"})
     )
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args, columns: Columns | None = None, fixed: dict | None = None, only_events=False, **kwargs):
         super().__init__(*args, label_suffix="", **kwargs)
+        self.columns = columns
         for name in ("stamps", "measures", "unit"):
             self.fields[name].widget.attrs["class"] = "form-select"
+        if only_events:  # which have a time, and no amount
+            for name in ("stamps", "measures", "unit", "multiplier"):
+                del self.fields[name]
+        for name in (fixed or {}).keys() & self.fields.keys():
+            self.fields[name].disabled = True
+            self.fields[name].help_text = _("As the format has it.")
 
     def clean(self):
         data = super().clean()
         if not self.errors:
             for name, fault in Statement(**data).faults().items():
                 self.add_error(name, fault)
+        if self.columns:
+            try:
+                data |= self.columns.said(self.roles)
+            except ValueError as fault:
+                self.add_error(None, str(fault))
         return data
+
+    @property
+    def roles(self) -> list[str]:
+        """What each column of the file is said to hold; what is not asked for stays as it was guessed."""
+        posted = [self.data.get(field, role) for field, _name, role in self.columns.shown]
+        return [role if role in ROLES else "ignored" for role in posted] + self.columns.roles[len(posted) :]
+
+    @property
+    def choices_of_columns(self) -> list[tuple[str, str, str]]:
+        """(field, name, role), as posted."""
+        roles = self.roles if self.is_bound else self.columns.roles
+        return [(field, name, roles[place]) for place, (field, name, _role) in enumerate(self.columns.shown)]
 
 
 def zone_proposals() -> list[str]:

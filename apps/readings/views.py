@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.core.paginator import Paginator
-from django.http import HttpResponse, StreamingHttpResponse
+from django.db.models import Count
+from django.http import HttpResponse, QueryDict, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from apps.readings import actions, files, importers
+from apps.readings.columns import ROLES, columns_of
 from apps.readings.forms import StatementForm, UploadForm, zone_proposals
 from apps.readings.guessing import preview
 from apps.readings.importers.base import FileFault
@@ -27,9 +29,14 @@ may_add = permission_required("readings.add_upload", raise_exception=True)
 @may_see
 @require_safe
 def upload_list(request):
-    visible = Upload.objects.visible_to(request.user).with_progress()
-    page = Paginator(visible, UPLOADS_ON_A_PAGE).get_page(request.GET.get("page"))
-    return render(request, "readings/upload_list.html", {"page": page})
+    visible = Upload.objects.visible_to(request.user)
+    counts = dict(visible.order_by().values_list("status").annotate(count=Count("pk")))
+    state = request.GET.get("state", "")
+    chosen = visible.filter(status=state) if state in Upload.Status.values else visible
+    page = Paginator(chosen.with_progress(), UPLOADS_ON_A_PAGE).get_page(request.GET.get("page"))
+    states = [(value, label, counts[value]) for value, label in Upload.Status.choices if value in counts]
+    context = {"page": page, "states": states, "state": state, "all": sum(counts.values())}
+    return render(request, "readings/upload_list.html", context)
 
 
 @may_add
@@ -64,7 +71,7 @@ def _lead_to(request, upload: Upload, is_new: bool) -> HttpResponse:
 def upload(request, pk: int):
     found = _upload(request, pk)
     if found.status == Upload.Status.DRAFT:
-        return _draft(request, found, StatementForm(initial=Statement.of(found).as_dict()))
+        return _draft(request, found, _statement_form(found))
     template = "readings/_state.html" if request.htmx else "readings/upload.html"
     return render(request, template, _state_of(found))
 
@@ -73,7 +80,7 @@ def upload(request, pk: int):
 @require_POST
 def upload_confirm(request, pk: int):
     found = _upload(request, pk)
-    form = StatementForm(request.POST)
+    form = _statement_form(found, request.POST)
     if found.status == Upload.Status.DRAFT and (not form.is_valid() or request.htmx or "preview" in request.POST):
         return _draft(request, found, form)
     return _try(request, lambda: actions.confirm(upload=found, statement=form.cleaned_data, by=request.user), found)
@@ -91,6 +98,20 @@ def upload_discard(request, pk: int):
 def upload_retry(request, pk: int):
     found = _upload(request, pk)
     return _try(request, lambda: actions.retry(upload=found, by=request.user), found)
+
+
+@may_add
+@require_POST
+def upload_withdraw(request, pk: int):
+    found = _upload(request, pk)
+    return _try(request, lambda: actions.withdraw(upload=found, by=request.user), found)
+
+
+@may_add
+@require_POST
+def upload_restore(request, pk: int):
+    found = _upload(request, pk)
+    return _try(request, lambda: actions.restore(upload=found, by=request.user), found)
 
 
 @may_see
@@ -128,6 +149,18 @@ def _try(request, action, found: Upload) -> HttpResponse:
     return redirect("upload", found.pk)
 
 
+def _statement_form(found: Upload, data: QueryDict | None = None) -> StatementForm:
+    statement = Statement.of(found)
+    columns = columns_of(found.path, statement) if found.status == Upload.Status.DRAFT else None
+    return StatementForm(
+        data,
+        initial=statement.as_dict(),
+        columns=columns,
+        fixed=importers.fixed(statement.format),
+        only_events=statement.format.endswith("_events"),
+    )
+
+
 def _draft(request, found: Upload, form: StatementForm) -> HttpResponse:
     stated = Statement.of(found).as_dict()
     if form.is_bound and form.is_valid():
@@ -145,6 +178,8 @@ def _draft(request, found: Upload, form: StatementForm) -> HttpResponse:
         "format": importers.BY_NAME[found.format].label,
         "chart": example and {"kwh": example.kwh, "interval_minutes": example.interval_minutes},
         "zones": zone_proposals(),
+        "columns": form.columns,
+        "roles": ROLES,
     }
     return render(request, "readings/_example.html" if request.htmx else "readings/draft.html", context)
 
@@ -158,4 +193,7 @@ def _state_of(found: Upload) -> dict:
         "rejected": found.rejected_lines.order_by("line", "pk")[:REJECTED_SHOWN] if found.rejected else [],
         "rejected_shown": REJECTED_SHOWN,
         "held": found.held.order_by("serial"),
+        "columns_said": [
+            (ROLES[role], name) for role, name in found.columns.items() if role in ROLES and role != "ignored"
+        ],
     }

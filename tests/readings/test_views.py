@@ -61,6 +61,69 @@ def test_rejected_lines_are_downloaded_without_formulas(ana_at_work):
     assert text.splitlines()[1] == '26,"not a number","\'=cmd(),2026-03-02 00:00,x"'
 
 
+UNNAMED = FILE.replace(b"meter,timestamp,kwh", b"Was,Wann,Wieviel")
+
+
+def test_what_unnamed_columns_hold_can_be_said_and_is_remembered_for_the_sender(ana_at_work):
+    page = choose(ana_at_work, UNNAMED)
+    assert "No column names the meter" in page.content.decode()
+    address = reverse("upload_confirm", args=[Upload.objects.get().pk])
+    roles = {"column-0": "meter", "column-1": "time", "column-2": "value"}
+    fragment = ana_at_work.post(address, {**STATEMENT, **roles}, headers={"HX-Request": "true"})
+    assert fragment.context["example"].day == "2026-03-01"
+    ana_at_work.post(address, {**STATEMENT, **roles})
+    tasks.import_pending()
+    upload = Upload.objects.get()
+    assert (upload.readings, upload.columns) == (24, {"meter": "Was", "time": "Wann", "value": "Wieviel"})
+    assert "meter: Was" in ana_at_work.get(reverse("upload", args=[upload.pk])).content.decode()
+    again = choose(ana_at_work, UNNAMED.replace(b"03-01", b"03-02"))
+    assert again.context["example"].day == "2026-03-02"
+
+
+@pytest.mark.parametrize(
+    ("roles", "said"),
+    [
+        ({"column-2": "ignored"}, "Say which columns hold the meter, the time and the reading."),
+        ({"column-1": "meter"}, "More than one column is said to hold: meter."),
+        ({"column-0": "ignored"}, "Say which column holds: meter."),
+    ],
+)
+def test_columns_that_cannot_be_so_are_said_and_nothing_is_taken(ana_at_work, roles, said):
+    choose(ana_at_work)
+    page = ana_at_work.post(reverse("upload_confirm", args=[Upload.objects.get().pk]), {**STATEMENT, **roles})
+    assert said in page.content.decode()
+    assert Upload.objects.get().status == Upload.Status.DRAFT
+
+
+def test_a_column_that_is_no_meter_can_be_left_out(ana_at_work):
+    choose(ana_at_work, b"timestamp,M-1,Total\n2026-03-01 00:00,1,9\n2026-03-01 01:00,1,9\n")
+    roles = {"column-0": "time", "column-1": "series", "column-2": "ignored"}
+    ana_at_work.post(reverse("upload_confirm", args=[Upload.objects.get().pk]), {**STATEMENT, **roles})
+    tasks.import_pending()
+    assert Upload.objects.get().readings == 2
+
+
+def test_an_upload_is_withdrawn_and_brought_back_by_a_button(ana_at_work):
+    upload = send(FILE)
+    ana_at_work.post(reverse("upload_withdraw", args=[upload.pk]))
+    tasks.import_pending()
+    page = ana_at_work.get(reverse("upload", args=[upload.pk])).content.decode()
+    assert "Undo: import it again" in page
+    ana_at_work.post(reverse("upload_restore", args=[upload.pk]))
+    tasks.import_pending()
+    upload.refresh_from_db()
+    assert (upload.status, upload.readings) == (Upload.Status.IMPORTED, 24)
+
+
+def test_the_list_is_filtered_by_state(ana_at_work):
+    send(FILE)
+    send("a,b\n1,2\n", name="broken.csv")
+    page = ana_at_work.get(reverse("upload_list"), {"state": "failed"}).content.decode()
+    assert "broken.csv" in page
+    assert "readings.csv" not in page
+    assert "No upload is in this state" in ana_at_work.get(reverse("upload_list"), {"state": "draft"}).content.decode()
+
+
 def test_a_statement_that_means_nothing_is_said_on_the_page(ana_at_work):
     choose(ana_at_work)
     page = ana_at_work.post(
@@ -146,7 +209,10 @@ def test_who_does_not_see_all_zones_sees_only_their_own_uploads(client, north, p
     assert upload.name not in client.get(reverse("upload_list")).content.decode()
 
 
-@pytest.mark.parametrize("action", ["upload_confirm", "upload_discard", "upload_retry"])
+ACTIONS = ["upload_confirm", "upload_discard", "upload_retry", "upload_withdraw", "upload_restore"]
+
+
+@pytest.mark.parametrize("action", ACTIONS)
 def test_nobody_moves_the_upload_of_somebody_else(client, north, action):
     upload = send(FILE)
     client.force_login(UserFactory(roles=["Analysts"], zones=[north]))
