@@ -38,9 +38,12 @@ class Days:
         self.channels, self.meters, self.days = channels, meters, days
         self.keys = {Channel(one): keys_of(meters, days)[channels == one] for one in np.unique(channels)}
         self.periods: set[tuple[int, int, int, int]] = set()  # meter id, channel, first and last day since 1970
+        self.reported: list[tuple[int, int]] = []  # meter id and day of events
 
-    def with_periods(self, periods: list[tuple[int, int, date, date]]) -> "Days":
+    def beside(self, periods: list[tuple[int, int, date, date]], reported: list[tuple[int, int]]) -> "Days":
+        """What else is taken out: register reads (meter id, channel, first and last day), events (meter id, day)."""
         self.periods = {(meter, channel, day_number(start), day_number(end)) for meter, channel, start, end in periods}
+        self.reported = reported
         return self
 
     def take_out(self, merge: Merge) -> None:
@@ -50,12 +53,15 @@ class Days:
 
     def uploads(self) -> list[Upload]:
         """Those that may say something of them, oldest first."""
-        days = np.concatenate([self.days, [day for period in self.periods for day in period[2:]]]).astype(int)
-        if not len(days):
-            return []
         imported = Q(status__in=[Upload.Status.IMPORTED, Upload.Status.FAILED], imported_at__isnull=False)
-        overlapping = Q(first_day__lte=date_of(days.max()), last_day__gte=date_of(days.min()))
-        return list(Upload.objects.filter(imported, overlapping).order_by("pk"))
+        wanted = Q(pk=None)
+        for days, some in (
+            ([*self.days.tolist(), *(day for period in self.periods for day in period[2:])], Q()),
+            ([day for _meter, day in self.reported], Q(events__gt=0)),  # others need not be read for events
+        ):
+            if days:
+                wanted |= some & Q(first_day__lte=date_of(max(days)), last_day__gte=date_of(min(days)))
+        return list(Upload.objects.filter(imported, wanted).order_by("pk"))
 
     def merge_anew(self, uploads: list[Upload], progress: Progress) -> None:
         for done, upload in enumerate(uploads):
@@ -72,7 +78,7 @@ class Days:
                     % {"id": upload.pk, "name": upload.name, "error": error}
                 ) from None
             names = parsed.reading.names
-            wanted = {*self.meters.tolist(), *(meter for meter, *_period in self.periods)}
+            wanted = {*self.meters.tolist(), *(meter for meter, *_when in [*self.periods, *self.reported])}
             ids = dict(Meter.objects.filter(pk__in=wanted, serial__in=names).values_list("serial", "id"))
             id_at = np.array([ids.get(name, 0) for name in names], dtype=np.int64)
             merge = Merge(upload.pk, sorted(ids.values()))

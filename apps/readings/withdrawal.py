@@ -27,7 +27,7 @@ WHERE upload_id = %(upload)s OR replaced_by_id = %(upload)s
 BOUND_STATES = """
 UPDATE readings_meterstate state SET first_day = left_over.first_day, last_day = left_over.last_day
 FROM (SELECT meter_id, min(day) AS first_day, max(day) AS last_day FROM readings_loadprofile
-      WHERE meter_id = ANY(%(meters)s) GROUP BY meter_id) AS left_over
+      WHERE meter_id = ANY(%(meters)s) AND 'NaN' <> ANY (kwh) GROUP BY meter_id) AS left_over
 WHERE state.meter_id = left_over.meter_id
 """
 
@@ -45,10 +45,9 @@ def run(upload: Upload, progress: Progress) -> bool:
         channels, meters, days, slots = touched(upload)
         reads = RegisterRead.objects.filter(upload=upload)
         periods = list(reads.values_list("meter", "channel", "start", "end"))
-        gone = Days(channels, meters, days).with_periods(periods)
+        gone = Days(channels, meters, days).beside(periods, events.withdraw(upload))
         gone.take_out(merge)
         reads.delete()
-        events.withdraw(upload)
         HeldMeter.objects.filter(upload=upload).delete()
         gone.merge_anew(gone.uploads(), progress)  # without this one, which is not imported any more
         for width in np.unique(slots):
