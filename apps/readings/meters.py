@@ -15,13 +15,19 @@ def known_intervals(names: list[str]) -> np.ndarray:
 
 
 def foreign(names: list[str], by: User | None) -> np.ndarray:
-    """(names,) bool: meters that stand, but not in a zone that this person looks after. New meters are nobody's yet."""
+    """(names,) bool: meters that stand, but not in a zone that this person looks after. New meters are nobody's yet.
+
+    One that was replaced stays whose it was last: its last readings often come late.
+    """
     if by is None or by.sees_everything:
         return np.zeros(len(names), dtype=bool)
     zones = Zone.objects.filter(Q(pk__in=Zone.objects.visible_to(by).values("pk")) | Q(code=Zone.UNASSIGNED))
     meters = Meter.objects.filter(serial__in=names)
+    installed = Installation.objects.current()
+    here = Installation.objects.filter(consumer__zone__in=zones)
     own = meters.filter(
-        Q(pk__in=Installation.objects.current().filter(consumer__zone__in=zones).values("meter"))
+        Q(pk__in=installed.filter(consumer__zone__in=zones).values("meter"))
+        | Q(pk__in=here.exclude(meter__in=installed.values("meter")).values("meter"))
         | Q(transformer__feeder__zone__in=zones)
     )
     others = set(meters.values_list("serial", flat=True)) - set(own.values_list("serial", flat=True))
