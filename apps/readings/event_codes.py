@@ -257,19 +257,22 @@ EXACT = {spelled(name): code for code, names in WORDS for name in [*names, code.
 WITHIN = [(code, re.compile(r"\b(" + "|".join(map(re.escape, names)) + r")\b")) for code, names in WORDS]
 
 
-@lru_cache(maxsize=4096)
 def code_of(source: str, text: str = "") -> Code:
     """What an event is, from its code and the words beside it; OTHER where neither is known.
 
     A text that is known as a whole has the first word: vendors use numbers of their own. Then the code, then what words
     occur in the text.
     """
-    found = EXACT.get(spelled(text), Code.OTHER)
-    for look in (lambda: _of_words(source), lambda: _of_number(source.strip()), lambda: _of_words(text)):
+    for found in (EXACT.get(spelled(text), Code.OTHER), _of_source(source.strip())):
         if found != Code.OTHER:
             return found
-        found = look()
-    return found
+    return _of_words(text)
+
+
+@lru_cache(maxsize=4096)  # codes are few, texts may be all different
+def _of_source(source: str) -> Code:
+    found = _of_words(source)
+    return found if found != Code.OTHER else _of_number(source)
 
 
 def _of_words(text: str) -> Code:

@@ -10,6 +10,7 @@ from apps.readings.models import LoadProfile, MeterEvent, MeterState
 from ml import events as evidence_of
 from tests import factories
 from tests.neighbourhood import DAYS, FIRST_DAY
+from tests.readings.files import long_csv, send
 
 CHANGED = datetime.combine(FIRST_DAY + timedelta(days=50), datetime.min.time(), UTC)
 RECENT = datetime.combine(FIRST_DAY + timedelta(days=DAYS - 4), datetime.min.time(), UTC)
@@ -65,6 +66,15 @@ def test_an_event_when_the_curve_changed_lifts_more_than_one_long_after(neighbou
     assert curve <= late.score < then.score <= curve + evidence_of.MOST_LIFT
     assert then.reasons[0]["code"] == "event_with_change" or curve > 0.5
     assert then.events[0]["why"] == "with_change"
+
+
+def test_a_file_of_events_is_enough_for_a_new_score(neighbourhood, model):
+    honest = neighbourhood[9]
+    before = scored(honest)
+    serial = honest.installations.get().meter.serial
+    send(long_csv((serial, f"{RECENT:%Y-%m-%d %H:%M}", 42), header="meter,time,event_code"))
+    after = scored(honest)
+    assert (after.run_id > before.run_id, after.events[0]["why"]) == (True, "counts")
 
 
 def test_a_storm_behind_a_transformer_moves_no_score_and_says_why(neighbourhood, model):
