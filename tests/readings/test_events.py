@@ -83,6 +83,14 @@ def test_a_list_of_events_alone_is_a_good_upload():
     assert upload.unknown_events == [{"source_code": "E17", "count": 1}]
 
 
+def test_the_page_of_an_upload_names_codes_that_nobody_knows(client, sam):
+    upload = send(long_csv(("M-1", "2026-03-01 10:20", "E17", ""), header=HEADER))
+    client.force_login(sam)
+    text = client.get(f"/uploads/{upload.pk}/").content.decode()
+    assert "Codes that nobody knows" in text
+    assert "E17" in text
+
+
 def test_parquet_events_come_with_their_own_types(tmp_path):
     at = pa.array([datetime(2026, 3, 1, 12, tzinfo=UTC)], pa.timestamp("ms", tz="UTC"))
     pq.write_table(pa.table({"serial": ["M-1"], "timestamp": at, "event_id": [44]}), tmp_path / "e.parquet")
