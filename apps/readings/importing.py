@@ -9,8 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.grid.actions import register_meters
-from apps.grid.models import Meter
-from apps.readings import billing, copying, events, partitions, remerging
+from apps.readings import billing, copying, events, meters, partitions, remerging
 from apps.readings.merge import Merge, date_of
 from apps.readings.models import HeldMeter, Upload
 from apps.readings.parsing import PARSING_SHARE, Parsed, parse
@@ -47,8 +46,9 @@ def write(upload: Upload, parsed: Parsed, progress: Progress) -> None:
     # What waits for a meter that is held back: its readings, and what it reported beside them.
     waiting = readings + np.bincount(parsed.events.meters, minlength=len(names))
     used = [names[position] for position in np.flatnonzero(waiting)]
-    known = dict(Meter.objects.filter(serial__in=used).values_list("serial", "id"))
-    ids = register_meters(used) if settings.REGISTER_UNKNOWN_METERS else known
+    known = meters.ids(used)
+    unknown = [name for name in used if name not in known]
+    ids = known | register_meters(unknown) if unknown and settings.REGISTER_UNKNOWN_METERS else known
     hold(upload, {names[at]: int(waiting[at]) for at in np.flatnonzero(waiting) if names[at] not in ids})
     id_at = np.array([ids.get(name, 0) for name in names], dtype=np.int64)
     merge = Merge(upload.pk, sorted(ids.values()))

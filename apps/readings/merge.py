@@ -13,7 +13,7 @@ from django.db import connection
 
 from apps.readings import copying
 from apps.readings.assembly import DAY, Days
-from apps.readings.models import Channel, MeterState
+from apps.readings.models import Channel
 from apps.readings.profiles import EPOCH, MeterRows, stored_rows
 
 # A row that this upload wrote itself, or that holds no reading but only estimates, is no state to go back to.
@@ -30,6 +30,7 @@ INSERT INTO readings_loadprofilerevision
 SELECT meter_id, channel, day, kwh, quality, estimated_kwh, upload_id, %(upload)s FROM replaced
 WHERE upload_id <> %(upload)s AND 'NaN' <> ANY (kwh) AND %(keep)s
 """
+LOCK_STATES = "SELECT meter_id FROM readings_meterstate WHERE meter_id = ANY(%s) ORDER BY meter_id FOR UPDATE"
 RAISE_REVISIONS = """
 INSERT INTO readings_meterstate AS state (
     meter_id, revision, validated_revision, unvalidated_from, unvalidated_until, first_day, last_day, interval_minutes
@@ -80,8 +81,9 @@ class Merge:
         self.upload_id, self.keep_replaced = upload_id, keep_replaced
         self.tally = Tally()
         self.overtaken: list[tuple[Channel, np.ndarray, np.ndarray]] = []  # channel, meters and days of later uploads
-        states = MeterState.objects.select_for_update().filter(meter__in=meter_ids).order_by("meter_id")
-        self.known = np.array(states.values_list("meter_id", flat=True), dtype=np.int64)
+        with connection.cursor() as cursor:
+            cursor.execute(LOCK_STATES, [meter_ids])
+            self.known = np.array(cursor.fetchall(), dtype=np.int64).ravel()
 
     def write(self, part: Days, meters: np.ndarray) -> None:
         """`meters` (R,) are the ids of the part's rows."""

@@ -11,8 +11,7 @@ from django.db import connection
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from apps.grid.models import Meter
-from apps.readings import billing, events
+from apps.readings import billing, events, meters
 from apps.readings.importers.base import FileFault
 from apps.readings.merge import Merge, date_of, day_number, keys_of
 from apps.readings.models import Channel, Upload
@@ -79,14 +78,14 @@ class Days:
                 ) from None
             names = parsed.reading.names
             wanted = {*self.meters.tolist(), *(meter for meter, *_when in [*self.periods, *self.reported])}
-            ids = dict(Meter.objects.filter(pk__in=wanted, serial__in=names).values_list("serial", "id"))
+            ids = {name: pk for name, pk in meters.ids(names).items() if pk in wanted}
             id_at = np.array([ids.get(name, 0) for name in names], dtype=np.int64)
             merge = Merge(upload.pk, sorted(ids.values()))
             for part in shelf:
-                meters = id_at[part.meters]
-                rows = (meters > 0) & np.isin(keys_of(meters, part.days), self.keys.get(part.channel, []))
+                meter_ids = id_at[part.meters]
+                rows = (meter_ids > 0) & np.isin(keys_of(meter_ids, part.days), self.keys.get(part.channel, []))
                 if rows.any():
-                    merge.write(part[rows], meters[rows])
+                    merge.write(part[rows], meter_ids[rows])
         if self.periods:
             self._store_periods(upload, parsed.periods, id_at)
         if len(parsed.events):
