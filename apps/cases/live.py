@@ -4,7 +4,7 @@ A part of a page that does carries the version that it shows and asks for the ne
 `static/app.js`). While there is none the answer is 204, which costs one small query and changes nothing on the page.
 """
 
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 from django.http import HttpResponse
 
 from apps.cases.models import Case, CaseEvent
@@ -39,10 +39,10 @@ def cases_version() -> str:
     return version(CaseEvent.objects.aggregate(last=Max("pk"))["last"])
 
 
-def case_version(case: Case) -> str:
-    """Of one case and what the models think of its consumer by now."""
-    standing = Case.objects.filter(pk=case.pk).values_list("consumer__standing__score", flat=True)
-    return version(case.history.aggregate(last=Max("pk"))["last"], *standing)
+def case_version(cases: QuerySet[Case], pk: int) -> str | None:
+    """Of one case and what the models think of its consumer by now; None where it is not among these."""
+    found = cases.filter(pk=pk).annotate(last=Max("history__pk")).values_list("last", "consumer__standing__score")
+    return next((version(*parts) for parts in found), None)
 
 
 def consumer_version(consumer: Consumer) -> str:

@@ -5,7 +5,7 @@ from django.contrib.auth.decorators import permission_required
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db import transaction
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -95,17 +95,14 @@ def cases_of_upload(request, pk: int):
 @may_see
 @vary_on_headers("HX-Request")
 def case(request, pk: int):
-    seen = live.seen(request)
-    if seen is None:
-        found = get_object_or_404(casefile.cases_of(request.user), pk=pk)
-        context = casefile.everything_about(found, request.user)
-        return render(request, "cases/case.html", {**context, "version": live.case_version(found)})
-    version = live.case_version(get_object_or_404(Case.objects.visible_to(request.user), pk=pk))
+    seen, version = live.seen(request), live.case_version(Case.objects.visible_to(request.user), pk)
+    if version is None:
+        raise Http404
     if seen == version:
         return live.nothing_new()
     found = get_object_or_404(casefile.cases_of(request.user), pk=pk)
-    context = casefile.everything_about(found, request.user)
-    return render(request, "cases/_case_live.html", {**context, "version": version})
+    context = {**casefile.everything_about(found, request.user), "version": version}
+    return render(request, "cases/case.html" if seen is None else "cases/_case_live.html", context)
 
 
 @require_POST

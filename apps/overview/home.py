@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from math import sqrt
 
+from django.db import connection
 from django.db.models import Count, Max, Min, Q, QuerySet, Sum, Value
 from django.db.models.functions import TruncWeek
 from django.utils import timezone
@@ -11,7 +12,7 @@ from django.utils import timezone
 from apps.accounts.models import User
 from apps.cases import live
 from apps.cases.filters import LATE_AFTER, late
-from apps.cases.models import Case, CaseEvent
+from apps.cases.models import Case
 from apps.detection.models import RiskLevel, RiskScore, ScoringShard
 from apps.grid.models import Zone
 from apps.inspections.models import FINDS, Inspection, Outcome
@@ -21,6 +22,12 @@ ROWS = 8
 WEEKS = 26
 WEEKS_SHOWN = 8
 RECENT_UPLOADS = 20
+NEWEST = """
+SELECT (SELECT max(id) FROM cases_caseevent), (SELECT max(id) FROM detection_riskscore),
+       (SELECT max(id) FROM detection_scoringshard WHERE status = 'failed'),
+       (SELECT hashtext(string_agg(id || status, ' ')) FROM (
+           SELECT id, status FROM readings_upload ORDER BY id DESC LIMIT %s) AS recent)
+"""
 # The timetable looks every minute; what waits much longer waits for a worker that is not there.
 WORKER_EXPECTED_WITHIN = timedelta(minutes=3)
 
@@ -58,12 +65,9 @@ class Pipeline:
 
 def version() -> str:
     """Of all that the first screen counts, for whomever: cases, scores, and the uploads that are under way."""
-    events = CaseEvent.objects.aggregate(last=Max("pk"))["last"]
-    scores = RiskScore.objects.aggregate(last=Max("pk"))["last"]
-    uploads = Upload.objects.order_by("-pk").values_list("pk", "status")[:RECENT_UPLOADS]
-    parked = ScoringShard.objects.filter(status=ScoringShard.Status.FAILED).aggregate(last=Max("pk"))["last"]
-    states = "".join(status[0] for _pk, status in uploads)
-    return live.version(events, scores, parked, uploads[0][0] if uploads else None, states)
+    with connection.cursor() as cursor:
+        cursor.execute(NEWEST, [RECENT_UPLOADS])
+        return live.version(*cursor.fetchone())
 
 
 def everything(user: User) -> dict:
