@@ -51,7 +51,7 @@ def write(upload: Upload, parsed: Parsed, progress: Progress) -> None:
     ids = known | register_meters(unknown) if unknown and settings.REGISTER_UNKNOWN_METERS else known
     hold(upload, {names[at]: int(waiting[at]) for at in np.flatnonzero(waiting) if names[at] not in ids})
     id_at = np.array([ids.get(name, 0) for name in names], dtype=np.int64)
-    merge = Merge(upload.pk, sorted(ids.values()))
+    merge = Merge(upload.pk, sorted(ids.values()), again=upload.imported_at is not None)
     first_day, last_day = date.max, date.min
     for done, part in enumerate(parsed.shelf):
         progress.say(PARSING_SHARE + (1 - PARSING_SHARE) * done / len(parsed.shelf), _("Writing load profiles"))

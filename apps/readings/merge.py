@@ -76,9 +76,9 @@ class Stored:
 
 
 class Merge:
-    def __init__(self, upload_id: int, meter_ids: list[int], keep_replaced: bool = True):
-        """Locks the states of these meters until the transaction ends."""
-        self.upload_id, self.keep_replaced = upload_id, keep_replaced
+    def __init__(self, upload_id: int, meter_ids: list[int], *, keep_replaced: bool = True, again: bool = False):
+        """Locks the states of these meters until the transaction ends. `again`: the file was imported before."""
+        self.upload_id, self.keep_replaced, self.again = upload_id, keep_replaced, again
         self.tally = Tally()
         self.overtaken: list[tuple[Channel, np.ndarray, np.ndarray]] = []  # channel, meters and days of later uploads
         with connection.cursor() as cursor:
@@ -148,7 +148,12 @@ class Merge:
         differs = ~((kwh == old) | (np.isnan(kwh) & np.isnan(old)))
         if part.quality is not None:
             flags = np.zeros(old.shape, np.int8) if stored.quality is None else stored.quality[there]
-            part.quality[here] = quality = np.where(from_stored, flags, part.quality[here])
+            quality = np.where(from_stored, flags, part.quality[here])
+            if self.again:
+                # What this file said stands; a flag that differs by now is a person's edit.
+                own = (stored.uploads[there] == self.upload_id)[:, None]
+                quality = np.where(own & ~differs, flags, quality)
+            part.quality[here] = quality
             differs |= quality != flags
         return differs.any(axis=1)
 

@@ -4,6 +4,7 @@ import pytest
 
 from apps.readings import tasks
 from apps.readings.models import HeldMeter, LoadProfile, MeterState, Upload
+from apps.readings.quality import Quality
 from tests.factories import ConsumerFactory, InstallationFactory, MeterFactory, UserFactory, ZoneFactory
 from tests.readings.files import hours, long_csv, rejected, send, stored
 
@@ -48,3 +49,14 @@ def test_of_a_meter_that_stands_in_anothers_zone_nothing_comes_in(north):
     assert (tasks.import_pending(), tasks.import_pending()) == (1, 0)
     assert not LoadProfile.objects.filter(meter__serial="NEW-1").exists()
     assert len(rejected(upload)) == 24
+
+
+def test_what_a_person_said_of_a_reading_meanwhile_stays():
+    known = InstallationFactory().meter
+    send(long_csv(*hours(known.serial), *hours("NEW-1")))
+    edited = [int(Quality.SUSPECT)] * 24
+    LoadProfile.objects.update(quality=edited)
+    InstallationFactory(meter=MeterFactory(serial="NEW-1"))
+    tasks.import_pending()
+    assert LoadProfile.objects.get(meter=known).quality == edited
+    assert LoadProfile.objects.get(meter__serial="NEW-1").quality is None
