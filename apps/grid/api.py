@@ -122,8 +122,30 @@ class OptionsSerializer(serializers.Serializer):
     )
 
 
+@extend_schema_field({"type": "object", "additionalProperties": {"type": "string"}})
+class ColumnsField(serializers.JSONField):
+    pass
+
+
 class ReferenceOptionsSerializer(OptionsSerializer):
     kind = serializers.ChoiceField(Kind.choices, required=False, help_text="Default: recognised from the columns.")
+    columns = ColumnsField(
+        required=False,
+        help_text="As JSON, beside `kind`: the column of the file by what it holds. Default: by their names.",
+    )
+
+    def validate(self, data: dict) -> dict:
+        columns = data.get("columns")
+        if columns is None:
+            return data
+        if "kind" not in data:
+            raise serializers.ValidationError({"columns": ["State the `kind` too."]})
+        known = kinds.KINDS[data["kind"]].by_name
+        if not isinstance(columns, dict) or not all(isinstance(one, str) for one in columns.values()):
+            raise serializers.ValidationError({"columns": ["Send an object of texts."]})
+        if unknown := [name for name in columns if name not in known]:
+            raise serializers.ValidationError({"columns": [f"{unknown[0]} is none of {', '.join(known)}."]})
+        return data
 
 
 class NewReferenceSerializer(ReferenceOptionsSerializer):
@@ -162,6 +184,7 @@ class References(ListAPIView):
         parameters=[
             OpenApiParameter("name", str, description="Name of the file, where the body is the file."),
             OpenApiParameter("kind", str, enum=Kind.values, description="Default: recognised from the columns."),
+            OpenApiParameter("columns", str, description="JSON; the file's column by what it holds, beside `kind`."),
             *options_as_parameters(),
         ],
         request={"multipart/form-data": NewReferenceSerializer, "application/octet-stream": OpenApiTypes.BINARY},
@@ -206,6 +229,7 @@ def taken(request, content: bytes, name: str, options: dict) -> Response:
             sender=sender,
             by=request.user,
             kind=options.get("kind", ""),
+            columns=options.get("columns"),
             as_of=options.get("as_of"),
             strict=options["strict"],
             confirm=not options["dry_run"],

@@ -379,7 +379,10 @@ class ReferenceImport(models.Model):
 class ReferenceChange(models.Model):
     """A row of the grid before and after an import: what happened, and how it is taken back."""
 
-    reference = models.ForeignKey(ReferenceImport, models.PROTECT, related_name="changes", db_index=False)
+    # Without a constraint: checking it for each of a million rows takes longer than writing them.
+    reference = models.ForeignKey(
+        ReferenceImport, models.PROTECT, related_name="changes", db_index=False, db_constraint=False
+    )
     table = models.CharField(max_length=32)
     row_id = models.BigIntegerField()
     before = models.JSONField(null=True)  # null: the import made the row

@@ -5,6 +5,7 @@ from datetime import date
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
+from django.utils.http import urlencode
 
 from apps.grid.models import Consumer, Installation, ReferenceImport
 from apps.grid.reference import kinds
@@ -118,6 +119,17 @@ def test_a_dry_run_says_what_would_be(desk):
     told = answer.json()
     assert (told["status"], told["kind"], told["created"]) == ("draft", "consumers", 1)
     assert not Consumer.objects.filter(number="C-3").exists()
+
+
+def test_columns_are_stated_by_api(desk):
+    def sent(**query):
+        return desk.post("/api/v1/reference?" + urlencode(query), ODD, content_type="text/csv")
+
+    columns = '{"number": "a", "zone": "b"}'
+    assert sent(kind="consumers", columns=columns).json()["created"] == 1
+    for wrong in ({"columns": columns}, {"kind": "zones", "columns": columns}, {"kind": "zones", "columns": "[1]"}):
+        assert sent(**wrong).status_code == 400
+    assert "no column c" in sent(kind="consumers", columns='{"number": "c"}').json()["error"]
 
 
 def test_a_file_is_applied_and_taken_back_by_api(desk):

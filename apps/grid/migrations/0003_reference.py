@@ -136,6 +136,7 @@ class Migration(migrations.Migration):
                         db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="changes",
+                        db_constraint=False,
                         to="grid.referenceimport",
                     ),
                 ),

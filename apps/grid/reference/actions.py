@@ -35,6 +35,10 @@ class MoveNotAllowed(Exception):
     """The import is not in a state in which this can be done to it."""
 
 
+class Busy(Exception):
+    """Another import is being applied at this moment."""
+
+
 class NotKept(Exception):
     """The file was not kept. The message tells a person why."""
 
@@ -239,14 +243,16 @@ def _start(reference: ReferenceImport, large: bool = False) -> None:
     if reference.is_settled:
         return
     if reference.size <= settings.REFERENCE_INLINE_BYTES and not large:
-        work(reference)
+        work(reference, waits=False)
         reference.refresh_from_db()
-    else:
+    if not reference.is_settled:
         ring(TASK)
 
 
-def work(reference: ReferenceImport) -> bool:
-    """Check or apply one waiting import, unless somebody else does. True when that was done.
+def work(reference: ReferenceImport, waits: bool = True) -> bool:
+    """Check, apply or take back one waiting import, unless somebody else does. True when that was done.
+
+    While another one is applied, a worker waits; a request with a person behind it leaves it to the worker.
 
     A fault of the file is told at once; anything else is our fault or the machine's, and the import waits for its next
     attempt until it has had all of them.
@@ -262,7 +268,9 @@ def work(reference: ReferenceImport) -> bool:
         progress = Progress(reference)
         try:
             with transaction.atomic():
-                return _work(reference, progress)
+                return _work(reference, progress, waits)
+        except Busy:
+            ReferenceImport.objects.filter(pk=reference.pk).update(attempts=F("attempts") - 1)
         except FileFault as fault:
             _settle_fault(reference, str(fault))
         except journal.CannotUndo as reason:
@@ -313,18 +321,23 @@ def _log(what: str, error: Exception) -> None:
     log.error("%s failed: %s\n%s", what, type(error).__name__, frames)
 
 
-def _one_at_a_time() -> None:
-    """Imports of reference data follow one another: each is planned on what the one before has written."""
+def _one_at_a_time(waits: bool) -> None:
+    """Imports of reference data follow one another: each is planned on what the one before has written. Raises Busy."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('grid.reference'))")
+        if waits:
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtext('grid.reference'))")
+            return
+        cursor.execute("SELECT pg_try_advisory_xact_lock(hashtext('grid.reference'))")
+        if not cursor.fetchone()[0]:
+            raise Busy
 
 
-def _work(reference: ReferenceImport, progress: "Progress") -> bool:
+def _work(reference: ReferenceImport, progress: "Progress", waits: bool) -> bool:
+    applies = reference.status == Status.PENDING
+    if applies or reference.status == Status.UNDOING:
+        _one_at_a_time(waits)
     if reference.status == Status.UNDOING:
         return _undo(reference, progress)
-    applies = reference.status == Status.PENDING
-    if applies:
-        _one_at_a_time()
     kind = kinds.KINDS.get(reference.kind)
     if kind is None:
         raise FileFault(_("What the file holds is not recognised from its columns: say what it holds."))
@@ -358,7 +371,6 @@ def _work(reference: ReferenceImport, progress: "Progress") -> bool:
 
 
 def _undo(reference: ReferenceImport, progress: "Progress") -> bool:
-    _one_at_a_time()
     progress.say(0.3, _("Taking back"))
     journal.undo(reference)
     waiting = ReferenceImport.objects.filter(pk=reference.pk, status=Status.UNDOING)
