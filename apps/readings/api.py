@@ -418,12 +418,12 @@ class UploadVerb(APIView):
     """Something that is done to an upload, by a worker in a moment: ask its status."""
 
     permission_classes = [MaySeeUploads]
-    action: Callable[..., Upload]
+    verb: Callable[..., Upload]
 
     def post(self, request, pk: int):
         upload = get_object_or_404(visible_uploads(request), pk=pk)
         try:
-            type(self).action(upload=upload, by=request.user)
+            type(self).verb(upload=upload, by=request.user)
         except actions.MoveNotAllowed:
             raise NotNow from None
         upload = visible_uploads(request).get(pk=pk)
@@ -436,7 +436,7 @@ described = extend_schema(tags=["uploads"], request=None, responses={202: Upload
 class Withdraw(UploadVerb):
     """Take back what a wrong upload brought: what it replaced stands again."""
 
-    action = actions.withdraw
+    verb = actions.withdraw
 
     @described
     def post(self, request, pk: int):
@@ -446,7 +446,7 @@ class Withdraw(UploadVerb):
 class Restore(UploadVerb):
     """Undo a withdrawal: the file is imported again."""
 
-    action = actions.restore
+    verb = actions.restore
 
     @described
     def post(self, request, pk: int):
