@@ -208,7 +208,22 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "ntl-web",
-    "DESCRIPTION": "Upload readings, ask for scores, receive cases. Authenticate with `Authorization: Api-Key <key>`.",
+    "DESCRIPTION": """Send readings, ask for scores, receive cases. Authenticate with `Authorization: Api-Key <key>`.
+
+A file of any format becomes an upload; its address tells how the import goes:
+
+    curl -H "Authorization: Api-Key $KEY" -H "Idempotency-Key: march-2026" -T march.csv \\
+        "$SITE/api/v1/uploads?name=march.csv&sender=head-end&timezone=Europe/London"
+
+What meters just said is pushed as JSON, and stored when the answer comes:
+
+    curl -H "Authorization: Api-Key $KEY" -H "Content-Type: application/json" "$SITE/api/v1/readings" -d \\
+        '{"readings": [{"meter": "M-1", "start": "2026-03-01T00:00:00Z", "interval_minutes": 60, "kwh": [0.41, 0.38]}]}'
+
+In Python the official client (`clients/python` of this project) repeats what failed, waits as long as it is asked to,
+and shows how far an upload is: `Client(site, key).upload("march.csv", wait=True)`, `.push([...])`,
+`ntl-upload march.csv`.
+""",
     "VERSION": "1",
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
@@ -242,8 +257,9 @@ READINGS_KEEP_YEARS = environment.number("READINGS_KEEP_YEARS", 0)
 READINGS_OLDEST_YEARS = min(environment.number("READINGS_OLDEST_YEARS", 20), READINGS_KEEP_YEARS or 100)
 # A single reading above this is a fault of the file, whatever the meter: 100 MW for an hour.
 READING_MAX_KWH = environment.number("READING_MAX_KWH", 100_000)
-# A push up to this size is taken while its sender waits; a larger one becomes an upload. Measured: about a second.
-PUSH_MOST_BYTES = environment.number("PUSH_MOST_BYTES", 8 * 1024**2)
+# A push up to this size is taken while its sender waits: measured, 400,000 readings in less than a second. A larger one
+# becomes an upload.
+PUSH_MOST_BYTES = environment.number("PUSH_MOST_BYTES", 4 * 1024**2)
 PUSH_REFUSALS_TOLD = environment.number("PUSH_REFUSALS_TOLD", 100)  # of one push, in its answer
 # At 21 bytes each; what a file has more goes over the disk that the raw files are on.
 IMPORT_READINGS_IN_MEMORY = environment.number("IMPORT_READINGS_IN_MEMORY", 8_000_000)

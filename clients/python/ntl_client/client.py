@@ -20,7 +20,7 @@ from ntl_client.readings import Block, blocks_of_frame
 TRY_AGAIN = {429, 502, 503, 504}
 PAUSE_SECONDS = (0.5, 30.0)  # the first, and the longest of its own choice
 CHUNK_BYTES = 1024**2
-BLOCKS_AT_ONCE = 5000
+BLOCKS_AT_ONCE, VALUES_AT_ONCE = 5000, 200_000
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class Client:
                 raise ValueError("Say the interval_minutes of the frame.")
             readings = blocks_of_frame(readings, interval_minutes)
         total, sent = Pushed(), 0
-        for some in _batches(readings, BLOCKS_AT_ONCE):
+        for some in _batches(readings):
             self._push_some(some, sent, total, statement)
             sent += len(some)
         return total
@@ -268,12 +268,16 @@ def _bar(size: int, name: str, shown: bool) -> Any:
     return tqdm(total=size, desc=name, unit="B", unit_scale=True, unit_divisor=1024, disable=not shown)
 
 
-def _batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
-    some: list[Any] = []
-    for item in items:
-        some.append(item)
-        if len(some) == size:
+def _batches(blocks: Iterable[Block]) -> Iterator[list[Block]]:
+    """As many blocks as the server takes at once while it is waited for."""
+    some: list[Block] = []
+    values = 0
+    for one in blocks:
+        size = len(one["kwh"]) if isinstance(one["kwh"], list) else 1
+        if some and (len(some) == BLOCKS_AT_ONCE or values + size > VALUES_AT_ONCE):
             yield some
-            some = []
+            some, values = [], 0
+        some.append(one)
+        values += size
     if some:
         yield some
