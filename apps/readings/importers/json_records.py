@@ -26,7 +26,7 @@ from apps.readings.importers.tables import Batch
 
 CHUNK_BYTES = 4 * 1024**2
 LOOK_BYTES = 1024**2
-OBJECT_BYTES = 16 * 1024**2
+OBJECT_BYTES = 8 * 1024**2
 SAMPLE_OBJECTS = 50
 INTERVALS = {"interval_minutes", "interval", "minutes", "resolution", "resolution_minutes", "period_minutes"}
 LISTS = texts.VALUE | {"values", "readings", "intervals", "data"}
@@ -74,17 +74,14 @@ def cutter_for(beginning: bytes):
     """Lines where the first is an object by itself; else by the brackets, from the depth at which objects begin."""
     first = next((one for one in beginning.split(b"\n", 100) if one.strip()), b"").strip()
     if first.startswith(b"{") and is_object(first):
-        inside = json.loads(first)
+        inside = loaded(first)
         if not any(isinstance(value, list) and value and isinstance(value[0], dict) for value in inside.values()):
             return cut_lines
     return Brackets(beginning).cut
 
 
 def is_object(text: bytes) -> bool:
-    try:
-        return isinstance(json.loads(text), dict)
-    except (ValueError, RecursionError):
-        return False
+    return isinstance(loaded(text), dict)
 
 
 def cut_lines(text: bytes, first_line: int) -> tuple[Objects, int]:
@@ -157,15 +154,24 @@ def sample_of(path: Path) -> list[dict]:
 
 def loaded(text: bytes) -> object:
     try:
-        return json.loads(text)
+        return json.loads(decoded(text))
     except (ValueError, RecursionError):
         return None
+
+
+def decoded(text: bytes) -> str:
+    """JSON is UTF-8; who writes it otherwise writes Latin-1."""
+    try:
+        return text.decode()
+    except UnicodeDecodeError:
+        return text.decode("latin-1")
 
 
 def columns_of(found: Objects, schema: pa.Schema, reading: Reading) -> tuple[pa.Table, np.ndarray]:
     """Objects as a table of the schema, and their lines; nulls where a key is missing."""
     body = b"\n".join(one.replace(b"\n", b" ") for one in found.texts)
     try:
+        body.decode()  # Arrow lets through what is no UTF-8
         table = arrow_json.read_json(
             pa.BufferReader(body),
             arrow_json.ReadOptions(use_threads=False, block_size=len(body) + 1),
@@ -182,7 +188,7 @@ def one_by_one(found: Objects, schema: pa.Schema, reading: Reading) -> tuple[pa.
     rows, good = [], []
     for place, text in enumerate(found.texts):
         try:
-            row = json.loads(text)
+            row = json.loads(decoded(text))
             if not isinstance(row, dict):
                 raise ValueError(_("an object expected"))
             rows.append([fitting(row.get(field.name), field.type) for field in schema])

@@ -69,7 +69,7 @@ class TableFormat:
     def blocks(self, path: Path, reading: Reading) -> Iterator[Block]:
         try:
             yield from self.shape.blocks(self.table(path), reading)
-        except pa.ArrowException as error:
+        except (pa.ArrowException, UnicodeDecodeError) as error:
             raise FileFault(
                 _(
                     "A column holds something else than it should (%(error)s). Send meters as text, times as text or"

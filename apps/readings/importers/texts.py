@@ -72,19 +72,20 @@ QUALITY = {
 }  # fmt: skip
 UNIT = {"unit", "uom", "units", "unit_of_measure", "einheit", "unite", "unidad", "unidade", "unita", "eenheid", "birim"}
 KWH = {"Wh": 0.001, "kWh": 1.0, "MWh": 1000.0}
+NAME_LOOKED_AT = 200  # of a column; a longer one is no name, and brackets without end would take long
 MISSING = ["", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "None", "-"]
 
 
 def word(name: str) -> str:
     """A column name without the differences that carry no meaning: `KWH/hh (per half hour)` is `kwh_hh`."""
-    name = re.sub(r"[(\[].*?[)\]]", "", name.strip().strip('"').lstrip("\ufeff").lower())
+    name = re.sub(r"[(\[].*?[)\]]", "", name[:NAME_LOOKED_AT].strip().strip('"').lstrip("\ufeff").lower())
     name = "".join(letter for letter in unicodedata.normalize("NFKD", name) if not unicodedata.combining(letter))
     return re.sub(r"[\s/.\-:#°º]+", "_", name.replace("ı", "i").replace("ł", "l").strip()).strip("_")
 
 
 def unit_of(name: str) -> str | None:
     """The unit that a column name mentions."""
-    found = re.search(r"(?<![a-z])(mwh|kwh|wh|kw)(?![a-z])", name.lower().replace("_", " "))
+    found = re.search(r"(?<![a-z])(mwh|kwh|wh|kw)(?![a-z])", name[:NAME_LOOKED_AT].lower().replace("_", " "))
     return {"mwh": "MWh", "kwh": "kWh", "wh": "Wh", "kw": "kW"}[found[1]] if found else None
 
 
