@@ -18,6 +18,7 @@ IN_A_HURRY = {
     "socket_timeout": 0.4,
 }
 MOMENT_SECONDS = 0.3
+SILENCE_SECONDS = 10  # after a call that did not get through: not every push waits for a broker that is away
 _called_until: dict[str, float] = {}  # step → when the call that is on its way arrives; of this process
 
 
@@ -41,13 +42,16 @@ def _ring_once(step: str) -> None:
     # The step that was called begins only after the moment, and so after the commit that this call is about.
     if now < _called_until.get(step, 0):
         return
-    _called_until[step] = now + MOMENT_SECONDS
-    _ring(step, MOMENT_SECONDS)
+    _called_until[step] = now + SILENCE_SECONDS
+    if _ring(step, MOMENT_SECONDS):
+        _called_until[step] = now + MOMENT_SECONDS
 
 
-def _ring(step: str, in_seconds: float = 0) -> None:
+def _ring(step: str, in_seconds: float = 0) -> bool:
     try:
         with current_app.connection_for_write(transport_options=IN_A_HURRY) as connection:
             current_app.send_task(step, connection=connection, ignore_result=True, countdown=in_seconds or None)
     except (OperationalError, OSError) as error:
         log.warning("%s was not rung (%s); the timetable will", step, type(error).__name__)
+        return False
+    return True

@@ -237,7 +237,7 @@ class Uploads(ListAPIView):
 
 def sender_of(request, stated: dict) -> str:
     """Takes the sender out of what the request states."""
-    return stated.pop("sender", None) or (request.auth.name if request.auth else request.user.get_username())
+    return stated.pop("sender", None) or (request.auth.name if request.auth else request.user.get_username()[:100])
 
 
 def receive(request, file, name: str, sender: str, statement: dict, key: str) -> Response:

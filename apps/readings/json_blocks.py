@@ -31,6 +31,7 @@ QUALITIES = {
     "suspect": Quality.SUSPECT,
     "edited": Quality.EDITED,
 }
+MOST_BLOCKS = 100_000  # each is a moment of work, whatever is wrong with it
 TAKEN_INTERVALS = frozenset(INTERVALS.tolist())
 # Far from where minutes since 1970 leave an int32; how old a reading may be is decided with the others.
 FIRST_MINUTE, LAST_MINUTE = 0, (date(2100, 1, 1) - date(1970, 1, 1)).days * DAY
@@ -72,7 +73,13 @@ class Part:
 
 def raw_blocks(body: bytes) -> list[Raw | bytes]:
     """The blocks of a body, none of them looked into. Raises FileFault where the body is no JSON of a known shape."""
-    text = body.strip()
+    found = _raw_blocks(body.strip())
+    if len(found) > MOST_BLOCKS:
+        raise FileFault(_("A push may hold %d blocks: send it in parts, or as an upload.") % MOST_BLOCKS)
+    return found
+
+
+def _raw_blocks(text: bytes) -> list[Raw | bytes]:
     try:
         if text.startswith(b"["):
             return LIST.decode(text)

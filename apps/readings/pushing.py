@@ -1,13 +1,14 @@
 """Readings that a head-end pushes: taken while it waits for the answer, by the rules and the merge of files.
 
 A day's pushes of a sender are collected in one upload, so that they can be traced and withdrawn like a file without a
-row for every push. Its file is a journal of the blocks that were taken, one on each line. Pushes that come in at the
+row for every push. Its file is a journal of the blocks, one on each line. Pushes that come in at the
 same moment are committed together: a thousand meters that report at the full hour are a few transactions, and not a
 thousand.
 """
 
 import hashlib
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -18,13 +19,14 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from msgspec import Raw
 
 from apps.accounts.models import User
 from apps.bell import ring_after
 from apps.grid.actions import register_meters
 from apps.grid.models import Meter
 from apps.readings import copying, files, importing, json_blocks, meters, times
-from apps.readings.assembly import Assembler, Columns, Days
+from apps.readings.assembly import Assembler, Columns, Days, Fallback
 from apps.readings.importers.base import Reading, Rejects
 from apps.readings.merge import Merge, date_of
 from apps.readings.models import Channel, HeldMeter, Sender, Upload, upload_path
@@ -52,7 +54,7 @@ class Declared(Assembler):
         super().__init__(STATEMENT, reading)
         self.interval = interval
 
-    def intervals(self, columns: Columns, fallback) -> np.ndarray:
+    def intervals(self, columns: Columns, fallback: Fallback) -> np.ndarray:
         return np.full(int(columns.meters[-1] - columns.meters[0]) + 1, self.interval)
 
     def by_width(self, found: Days, interval: int) -> Iterator[Days]:
@@ -128,7 +130,7 @@ def readings_by_meter(parts: list[Days], names: int) -> np.ndarray:
     return found
 
 
-def journal_of(raw: list) -> bytes:
+def journal_of(raw: list[Raw | bytes]) -> bytes:
     """A block on each line. Blocks that came over several lines are JSON all the same without their line breaks."""
     return b"".join(bytes(one).replace(b"\n", b" ").replace(b"\r", b" ") + b"\n" for one in raw)
 
@@ -151,7 +153,7 @@ class Together:
             except Exception:
                 if len(batch) == 1:
                     raise
-                # One of them is at fault, and not the others: each is tried by itself, in its own turn.
+                # One of them is at fault, and the others have their own turns.
                 self.waiting += [other for other in batch if other is not push]
                 commit([push])
 
@@ -185,6 +187,7 @@ def commit(batch: list[Push]) -> None:
         merge = Merge(upload.pk, sorted(ids.values()))
         for part, meter_ids in joined_by_width(batch, ids):
             merge.write(part, meter_ids)
+            merge.known = np.union1d(merge.known, meter_ids)  # a later part finds what this one brought
         upload.days_new += merge.tally.new
         upload.days_changed += merge.tally.changed
         upload.days_same += merge.tally.same
@@ -259,14 +262,17 @@ def written(batch: list[Push], upload: Upload, meter_ids: list[int]) -> tuple[in
 
 def joined_by_width(batch: list[Push], ids: dict[str, int]) -> Iterator[tuple[Days, np.ndarray]]:
     """The days of all pushes, those of one channel and number of slots together, with (R,) ids of their meters."""
-    widths: dict[tuple[int, int], list[tuple[Days, np.ndarray]]] = {}
+    widths: dict[tuple[int, int, int], list[tuple[Days, np.ndarray]]] = {}
     for push in batch:
         id_at = np.array([ids.get(name, 0) for name in push.names], dtype=np.int64)
+        seen: Counter[tuple[int, int]] = Counter()
         for part in push.parts:
             meter_ids = id_at[part.meters]
             taken = meter_ids > 0
-            alike = widths.setdefault((part.channel, part.kwh.shape[1]), [])
-            alike.append((part[taken], meter_ids[taken]))
+            sort = part.channel, part.kwh.shape[1]
+            # Two parts of one push may name the same day, one by its date and one by a moment: one after the other.
+            widths.setdefault((*sort, seen[sort]), []).append((part[taken], meter_ids[taken]))
+            seen[sort] += 1
     for found in widths.values():
         parts, meter_ids = zip(*found, strict=True)
         yield joined(parts), np.concatenate(meter_ids)

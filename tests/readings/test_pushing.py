@@ -151,6 +151,23 @@ def test_a_day_may_be_named_by_its_date_and_a_meter_export(head_end):
     assert LoadProfile.objects.get(meter__serial="M-2").channel == 2
 
 
+def test_a_day_that_is_named_twice_in_two_ways_is_no_fault(head_end):
+    moment = block(start="2026-03-01T00:00:00Z", minutes=1440, kwh=5.0)
+    answer = push(head_end, [block(start="2026-03-01", minutes=1440, kwh=4.0), moment, block(minutes=30)])
+    assert answer.status_code == 200
+    assert LoadProfile.objects.count() == 1
+
+
+def test_while_redis_is_away_only_one_push_in_a_while_waits_for_it(head_end, monkeypatch, rung):
+    from apps import bell
+
+    monkeypatch.setattr(bell, "_ring", lambda step, in_seconds: rung.append(step) or False)
+    monkeypatch.setattr(bell, "MOMENT_SECONDS", 0)
+    for _ in range(3):
+        bell._ring_once("detection.score_pending")
+    assert len(rung) == 1
+
+
 def test_quality_is_kept_slot_by_slot(head_end):
     push(head_end, block(kwh=(1.0, 2.0), quality=["measured", "estimated"]))
     assert LoadProfile.objects.get().quality[:3] == [0, 1, 0]
