@@ -26,6 +26,7 @@ from bench.http import post_all
 
 PROCFILE = Path(__file__).resolve().parents[1] / "Procfile"
 PATIENCE_SECONDS = 60
+CONSUMERS, DAYS = 2000, 180
 AT_ONCE = 64  # connections of the head-end
 BATCH = 100  # meters in a push
 PAGES = 20  # that are open, each of another consumer
@@ -38,7 +39,7 @@ def run() -> list[dict]:
     with scratch.database():
         from django.core.management import call_command  # noqa: PLC0415 Django was set up only now
 
-        call_command("load_city", stdout=io.StringIO())
+        call_command("load_city", consumers=CONSUMERS, days=DAYS, stdout=io.StringIO())
         key, (body, serials, day) = new_key(), new_day()
         with web() as address, worker():
             began = time.perf_counter()
