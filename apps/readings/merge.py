@@ -115,6 +115,7 @@ class Merge:
             part = part[rows]
             copying.load_profiles(part, meters[rows], uploads if np.isscalar(uploads) else uploads[rows])
             self.raise_revisions(meters[rows], part.days, DAY // part.kwh.shape[1])
+            self.known = np.union1d(self.known, meters[rows])  # a day may come twice, at two intervals
 
     def stored(self, meters: np.ndarray, part: Days) -> list[Stored]:
         known = np.intersect1d(meters, self.known)
