@@ -1,11 +1,13 @@
 """Whatever is sent as reference data: an answer that names line and cause, nothing half taken, no 5xx."""
 
 import pytest
+from django.db import connections
 from django.urls import reverse
 
 from apps.grid.models import Consumer, Meter, ReferenceImport, Transformer, Zone
 from apps.grid.reference.shapes import area_of, lines_of, point_of
 from apps.grid.reference.values import Wrong
+from apps.grid.tasks import reference_pending
 from tests.grid.conftest import CONSUMERS
 
 pytestmark = pytest.mark.django_db
@@ -169,9 +171,19 @@ def test_a_fault_of_ours_leaves_the_import_waiting_until_it_is_parked(give, grid
     monkeypatch.setattr("apps.grid.reference.planning.make", fail)
     found = give("consumer,name\nC-1,X\n")
     assert (found.status, found.attempts) == ("pending", 1)
-    from apps.grid.tasks import reference_pending
-
     assert [reference_pending() for _ in range(3)] == [0, 0, 0]
     found.refresh_from_db()
     assert found.status == ReferenceImport.Status.FAILED
     assert "stopped 3 times" in found.error
+
+
+def test_a_request_does_not_wait_while_another_import_is_applied(give, grid):
+    other = connections.create_connection("default")
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(hashtext('grid.reference'))")
+        found = give("consumer,name\nC-1,X\n")
+    finally:
+        other.close()
+    assert (found.status, found.attempts) == ("pending", 0)
+    assert reference_pending() == 1
