@@ -86,8 +86,22 @@ def synthetic_file(folder: Path) -> Path:
 
 
 def import_file(file: Path, *, with_floor: bool = True) -> dict[str, float]:
+    pk, received = receive(file)
+    found = import_received(pk)
+    found["seconds"] += received
+    found["speed"] = found["readings"] / found["seconds"]
+    if with_floor:
+        from apps.readings.models import Upload  # noqa: PLC0415 Django was set up only now
+
+        upload = Upload.objects.get(pk=pk)
+        found["parsing"] = upload.readings / timed(lambda: parse_alone(upload))
+        found["copy"] = upload.readings / copy_seconds(upload)
+    return found
+
+
+def receive(file: Path) -> tuple[int, float]:
+    """What the web server does: the upload's number and the seconds it took."""
     scratch.set_up_django()
-    import kombu.transport.redis  # noqa: F401, PLC0415 a worker has loaded its broker's library before any file comes
     from django.core.files.base import File  # noqa: PLC0415 Django was set up only now
 
     from apps.readings import actions  # noqa: PLC0415
@@ -96,22 +110,23 @@ def import_file(file: Path, *, with_floor: bool = True) -> dict[str, float]:
     with file.open("rb") as opened:
         began = time.perf_counter()
         upload, _is_new = actions.receive(file=File(opened), name=file.name, sender="bench", by=None, confirm=True)
-        actions.import_upload(upload)
-        seconds = time.perf_counter() - began
+        return upload.pk, time.perf_counter() - began
+
+
+def import_received(pk: int) -> dict[str, float]:
+    """What a worker does."""
+    scratch.set_up_django()
+    import kombu.transport.redis  # noqa: F401, PLC0415 a worker has loaded its broker's library before any file comes
+
+    from apps.readings import actions  # noqa: PLC0415
+    from apps.readings.models import Upload  # noqa: PLC0415
+
+    upload = Upload.objects.get(pk=pk)
+    seconds = timed(lambda: actions.import_upload(upload))
     upload.refresh_from_db()
     if upload.error or not upload.readings:
         raise RuntimeError(upload.error or "nothing was imported")
-    found = {
-        "seconds": seconds,
-        "readings": upload.readings,
-        "speed": upload.readings / seconds,
-        "peak_mb": alone.peak_memory_mb(),
-    }
-    if with_floor:
-        found["parsing"] = upload.readings / timed(lambda: parse_alone(upload))
-        found["copy"] = upload.readings / copy_seconds(upload)
-    upload.path.unlink()
-    return found
+    return {"seconds": seconds, "readings": upload.readings, "peak_mb": alone.peak_memory_mb()}
 
 
 def timed(work: Callable[[], object]) -> float:
