@@ -26,7 +26,8 @@ class Grid:
         """(M, T) kWh with NaN where nothing was sent, and quality. Of several values for one stamp any may be there."""
         shape = self.meters, len(self.minutes)
         matrix = np.full(shape, np.nan, dtype=np.float32)
-        matrix.ravel()[self.cells] = kwh
+        with np.errstate(over="ignore"):  # a file may say 1e308; what is absurd is refused afterwards
+            matrix.ravel()[self.cells] = kwh
         if columns.quality is None or not columns.quality.any():
             return matrix, None
         flags = np.zeros(shape, dtype=np.int8)
