@@ -4,7 +4,7 @@ import pytest
 from django.contrib.gis.geos import Point
 from django.db.backends.postgresql.psycopg_any import DateRange
 
-from apps.grid.models import ReferenceImport, Transformer
+from apps.grid.models import ReferenceImport, Transformer, Zone
 from apps.grid.reference import actions
 from tests import factories
 
@@ -38,6 +38,7 @@ def give(sam):
 @pytest.fixture
 def grid(north):
     """What the files above bring: two zones with a feeder and a transformer each, and two consumers in the north."""
+    Zone.objects.unassigned()  # tests that empty the database leave it without
     zones = [north, factories.ZoneFactory(code="WEST", name="West")]
     for n, (zone, place) in enumerate(zip(zones, [Point(9.05, 50.05), Point(8.95, 50.02)], strict=True), 1):
         feeder = factories.FeederFactory(code=f"F-{n}", zone=zone)

@@ -14,12 +14,7 @@ DEFAULTS = {
     Zone: {"name": "i.code", "price_per_kwh": "0"},
     Feeder: {},
     Transformer: {},
-    Consumer: {
-        "name": "''",
-        "address": "''",
-        "kind": "'unknown'",
-        "zone_id": "(SELECT id FROM grid_zone WHERE code = 'UNASSIGNED')",
-    },
+    Consumer: {"name": "''", "address": "''", "kind": "'unknown'"},
     Meter: {"kind": "'consumer'"},
 }  # fmt: skip
 
@@ -124,6 +119,8 @@ class Applier:
         model, key = self.kind.model, self.kind.key
         pairs = dict(Planner(self.cursor, self.plan).pairs())
         defaults = DEFAULTS[model]
+        if model is Consumer:
+            defaults = {**defaults, "zone_id": str(Zone.objects.unassigned().pk)}
         values = {column: f"i.{staged}" for column, staged in pairs.items()}
         for column, default in defaults.items():
             values[column] = f"coalesce({values[column]}, {default})" if column in values else default
