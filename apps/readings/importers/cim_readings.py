@@ -25,6 +25,7 @@ from apps.readings.models import Channel
 from apps.readings.quality import Quality
 
 READINGS_AT_ONCE = 200_000
+LOOKED_AT = 5_000
 DAY = 1440
 METERS_LOOKED_AT = 5
 # Of the attributes of a reading type, by their place in the code.
@@ -111,9 +112,10 @@ class CimReadings:
     def blocks(self, path: Path, reading: Reading) -> Iterator[Block]:
         reading.dates_only = False
         gathering = Gathering(reading, self.cumulative)
+        at_once = LOOKED_AT if reading.meters_wanted else READINGS_AT_ONCE
         for element in elements(path, reading, {"MeterReading"}):
             gathering.add(element)
-            if len(gathering.now.stamps) >= READINGS_AT_ONCE:
+            if len(gathering.now.stamps) >= at_once:
                 yield from gathering.blocks()
         yield from gathering.blocks()
         gathering.note_registers()

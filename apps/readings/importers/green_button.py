@@ -39,6 +39,7 @@ COUNT, COUNT_STARTS, COUNT_VALUES, HAS_QUALITY = (
 DAY = 1440
 LONGEST_DAY_SECONDS = 90000  # when clocks are put back
 READINGS_AT_ONCE = 200_000
+LOOKED_AT = 5_000
 LAST_SECOND = 2**31 * 59  # beyond it, minutes leave an int32
 WATT_HOURS, WATTS = 72, 38
 ELECTRICITY = {0, 1, 2}
@@ -92,9 +93,10 @@ class GreenButton:
     def blocks(self, path: Path, reading: Reading) -> Iterator[Block]:
         reading.dates_only = False
         feed = Feed(reading)
+        at_once = LOOKED_AT if reading.meters_wanted else READINGS_AT_ONCE
         for entry in elements(path, reading, {"entry", "IntervalBlock"}):
             feed.take(entry)
-            if feed.taken >= READINGS_AT_ONCE:
+            if feed.taken >= at_once:
                 yield from feed.blocks()
         yield from feed.blocks()
         feed.leave_rest()
