@@ -26,11 +26,13 @@ class Goal:
         return place
 
     def met(self, value: float) -> str:
-        """goal, floor or missed."""
+        """goal, floor, missed, or below where no floor was set."""
         sign = -1 if self.less_is_better else 1
         if sign * value >= sign * self.goal:
             return "goal"
-        return "floor" if self.floor is None or sign * value >= sign * self.floor else "missed"
+        if self.floor is None:
+            return "below"
+        return "floor" if sign * value >= sign * self.floor else "missed"
 
 
 def _headline(setting: str, row: str, detector: str, **figures: tuple[float, float]) -> list[Goal]:
