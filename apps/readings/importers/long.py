@@ -133,7 +133,8 @@ def channels_of(table: Table, index: int) -> list[int]:
 
 def are_parted(table: Table, date: int, clock: int) -> bool:
     """Is there a day in the one column, and a time of day in the other?"""
-    days = texts.stamps_of(table.sample_column(date))
+    sample = table.sample_column(date)
+    days = texts.stamps_of(sample, texts.is_month_first(sample))
     clocks = texts.as_texts(table.sample_column(clock)).to_pylist()
     return bool(days.valid.any()) and not days.timed.any() and any(texts.clock_minutes(text) >= 0 for text in clocks)
 
@@ -151,12 +152,9 @@ def without_header(table: Table) -> dict[str, int]:
     """Places by what stands in the columns, where there is only one way to see it: one column of stamps, one of numbers
     with decimals, one of names."""
     columns = [texts.as_texts(table.sample_column(index)) for index in range(len(table.columns))]
-    stamps = [i for i, column in enumerate(columns) if texts.stamps_of(column).valid.all()]
-    numbers = [
-        i
-        for i, column in enumerate(columns)
-        if i not in stamps and not texts.numbers_of(column, table.decimal_comma)[1].any()
-    ]
+    stamps = [i for i, column in enumerate(columns) if texts.stamps_of(column).valid.mean() > 0.5]
+    others = [i for i in range(len(columns)) if i not in stamps]
+    numbers = [i for i in others if texts.numbers_of(columns[i], table.decimal_comma)[1].mean() < 0.5]
     decimals = [i for i in numbers if any(set(",.") & set(text or "") for text in columns[i].to_pylist())]
     others = [i for i in range(len(columns)) if i not in stamps and i not in decimals]
     if len(stamps) == 1 and len(decimals) == 1 and len(others) == 1 and not columns[others[0]].null_count:

@@ -1,0 +1,114 @@
+"""CSV as it comes from many countries and programs: delimiters, decimals, names of columns, columns beside readings."""
+
+import pytest
+
+from apps.readings import importers
+from apps.readings.importers import texts
+from apps.readings.importers.base import Reading, Rejects
+from apps.readings.importers.tables import ColumnsUnclear
+
+
+def read(tmp_path, content: str, columns: dict | None = None) -> tuple[list, Reading]:
+    """(meter, minutes of its day, value, channel, quality) of each reading."""
+    path = tmp_path / "a.csv"
+    path.write_text(content)
+    reading, found = Reading(Rejects(20)), []
+    for block in importers.recognise(path, columns=columns).blocks(path, reading):
+        channels = block.channels if block.channels is not None else [1] * len(block.values)
+        quality = block.quality if block.quality is not None else [0] * len(block.values)
+        names = [reading.names[meter] for meter in block.meters]
+        columns_ = (names, (block.minutes % 1440).tolist(), block.values.tolist(), channels, quality)
+        found += [(*row[:3], int(row[3]), int(row[4])) for row in zip(*columns_, strict=True)]
+    return found, reading
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        ("Zählernummer;Zeitstempel;Verbrauch (kWh)", "M-1;01.03.2026 07:30;0,5"),
+        ("Messlokation;Datum;Uhrzeit;Wert", "M-1;01.03.2026;07:30;0,5"),
+        ("N° compteur;Horodate;Valeur", "M-1;01/03/2026 07:30;0,5"),
+        ("PRM,Date,Heure,Consommation", 'M-1,01/03/2026,7:30,"0.5"'),
+        ("CUPS;Fecha;Hora;Consumo_kWh", "M-1;01/03/2026;07:30;0,5"),
+        ("Unidade consumidora|Data e hora|Energia (kWh)", "M-1|2026-03-01 07:30|0,5"),
+        ("POD\tData\tOra\tEnergia attiva", "M-1\t01/03/2026\t07.30\t0,5".replace("07.30", "0730")),
+        ("Meternummer;Datum;Tijd;Verbruik", "M-1;01-03-2026;07:30;0,5"),
+        ("Sayaç No;Tarih;Saat;Tüketim (kWh)", "M-1;01.03.2026;07:30;0,5"),
+        ("Nr licznika;Data;Godzina;Zużycie", "M-1;01.03.2026;07:30;0,5"),
+        ("meter,date,time,usage", "M-1,3/13/2026,7:30 AM,0.5"),
+    ],
+)
+def test_senders_of_many_languages_need_to_change_nothing(tmp_path, header, row):
+    found, reading = read(tmp_path, f"{header}\n{row}\n")
+    assert (found, reading.rejects.kept) == ([("M-1", 450, 0.5, 1, 0)], [])
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("1.234,5", 1234.5), ("1 234,5", 1234.5), ("1'234,5", 1234.5), ("1.234", 1234), ("12.345.678,9", 12345678.9),
+        ("-0,25", -0.25), ("0,5", 0.5),
+    ],
+)  # fmt: skip
+def test_thousands_may_be_parted_where_decimals_have_a_comma(tmp_path, cell, value):
+    found, reading = read(tmp_path, f"meter;time;kwh\nM-1;2026-03-01 00:00;0,25\nM-1;2026-03-01 01:00;{cell}\n")
+    assert ([row[2] for row in found], reading.rejects.count) == ([0.25, value], 0)
+
+
+@pytest.mark.parametrize(("cell", "value"), [('"1,234.5"', 1234.5), ("1'234.5", 1234.5), ('"12,345,678"', 12345678)])
+def test_thousands_may_be_parted_where_decimals_have_a_point(tmp_path, cell, value):
+    found, _reading = read(tmp_path, f"meter,time,kwh\nM-1,2026-03-01 00:00,0.125\nM-1,2026-03-01 01:00,{cell}\n")
+    assert [row[2] for row in found] == [0.125, value]
+
+
+def test_a_point_stays_a_point_where_a_note_has_a_comma(tmp_path):
+    found, _reading = read(tmp_path, "meter;time;kwh;note\nM-1;2026-03-01 00:00;0.125;Main St, 5\n")
+    assert [row[2] for row in found] == [0.125]
+
+
+def test_channel_quality_and_unit_may_stand_in_columns_of_their_own(tmp_path):
+    rows = [
+        "M-1;2026-03-01 00:00;500;Wh;1-0:1.8.0;W",
+        "M-1;2026-03-01 00:00;2;kWh;1-0:2.8.0;Ersatzwert",
+        "M-1;2026-03-01 00:00;7;kvarh;1-0:1.8.0;W",
+        "M-1;2026-03-01 00:00;7;kWh;1-0:3.8.0;W",
+    ]
+    found, reading = read(tmp_path, "\n".join(["Zähler;Zeit;Wert;Einheit;OBIS;Status", *rows]))
+    assert found == [("M-1", 0, 0.5, 1, 0), ("M-1", 0, 2.0, 2, 1)]
+    assert [(line, why) for line, why, _text in reading.rejects.kept] == [
+        (5, "the channel is no energy taken or given"),
+        (4, "the unit is none of Wh, kWh and MWh"),
+    ]
+
+
+@pytest.mark.parametrize("line", ["M-1;2026-03-01 00:00;0,5", "4711,2026-03-01 00:00,0.5", "2026-03-01 00:00,M-1,0.5"])
+def test_a_file_without_a_header_is_read_where_there_is_one_way_to_see_it(tmp_path, line):
+    found, reading = read(tmp_path, f"{line}\n{line.replace(' 00:', ' 01:')}\n{line}x\n")
+    assert [row[1:3] for row in found] == [(0, 0.5), (60, 0.5)]
+    assert [kept[0] for kept in reading.rejects.kept] == [3]
+
+
+@pytest.mark.parametrize(
+    "content", ["1,2,3\n4,5,6\n", "2026-03-01 00:00,1,2\n2026-03-01 01:00,1,2\n", "Was;Wann;Wieviel\na;b;c\n"]
+)
+def test_what_could_be_seen_in_two_ways_is_asked_for(tmp_path, content):
+    with pytest.raises(ColumnsUnclear):
+        read(tmp_path, content)
+
+
+def test_columns_as_a_person_said_stand_above_what_their_names_say(tmp_path):
+    content = "meter,time,kwh,kwh_new\nM-1,2026-03-01 00:00,1,2\n"
+    found, _reading = read(tmp_path, content, {"meter": "meter", "time": "time", "value": "kwh_new"})
+    assert [row[2] for row in found] == [2]
+    found, _reading = read(tmp_path, content, {"meter": "serial", "time": "time", "value": "kwh_new"})
+    assert [row[2] for row in found] == [1], "of another file of the sender, which has no such column"
+
+
+def test_a_name_of_brackets_without_end_takes_no_time():
+    assert texts.word("(" * 1_000_000) == "(" * texts.NAME_LOOKED_AT
+    assert texts.unit_of("k" * 1_000_000) is None
+
+
+def test_a_cell_of_ten_megabytes_is_said_with_its_place(tmp_path):
+    _found, reading = read(tmp_path, "meter,time,kwh\n" + "M-1,2026-03-01 00:00,1\n" * 9 + "x" * 10_000_000)
+    assert [(line, len(text)) for line, _why, text in reading.rejects.kept] == [(11, 200)]
