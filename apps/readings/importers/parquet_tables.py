@@ -63,8 +63,8 @@ class ParquetTable:
     def _read(self, wanted: list[int], rows: int, repeated: list[int] = ()) -> Iterator[pa.RecordBatch]:
         texts = [self.columns[index] for index in repeated if pa.types.is_string(self.types[index])]
         try:
-            # A buffer: a row group of a gigabyte must not come whole.
-            with pq.ParquetFile(self.path, read_dictionary=texts, buffer_size=BUFFER_BYTES) as file:
+            # A buffer: a row group of a gigabyte must not come whole. What is read ahead would be kept to the end.
+            with pq.ParquetFile(self.path, read_dictionary=texts, buffer_size=BUFFER_BYTES, pre_buffer=False) as file:
                 yield from file.iter_batches(rows, columns=[self.columns[index] for index in wanted])
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
             raise _unreadable(error) from None
