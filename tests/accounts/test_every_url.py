@@ -60,6 +60,8 @@ ADDRESSES = {
     "upload_confirm": page(403, of="upload", method="post"),
     "upload_discard": page(403, of="upload", method="post"),
     "upload_retry": page(403, of="upload", method="post"),
+    "upload_withdraw": page(403, of="upload", method="post"),
+    "upload_restore": page(403, of="upload", method="post"),
     "upload_rejected": page(403, of="upload"),
     "data_quality": page(200),
     "validation_rules": page(403),
