@@ -14,10 +14,11 @@ from apps.readings.importers import texts
 from apps.readings.importers.base import FileFault, Reading
 from apps.readings.importers.tables import Batch
 
-BLOCK_BYTES = 8 * 1024**2
+BLOCK_BYTES = 3 * 1024**2  # Arrow reads some of them ahead
 HEAD_BYTES = 256 * 1024
 HEADER_BYTES = 16 * 1024**2  # a longer first line is no header
 LINES_NEEDED = 2
+LONGEST_CELL = 131_072  # of those that are looked at first
 DELIMITERS = ",;\t|"
 SAMPLE_LINES = 50
 
@@ -70,12 +71,15 @@ class CsvTable:
 
     def _cells(self, line: str) -> list[str]:
         try:
-            return next(csv.reader([line], delimiter=self.delimiter), [])
+            cells = next(csv.reader([line], delimiter=self.delimiter), [])
         except csv.Error:
+            cells = [line]
+        if max(map(len, cells), default=0) > LONGEST_CELL:
             raise FileFault(
                 _("A cell at the beginning of the file is longer than %(limit)d characters. Check its line ends.")
-                % {"limit": csv.field_size_limit()}
-            ) from None
+                % {"limit": LONGEST_CELL}
+            )
+        return cells
 
     def sample_column(self, index: int) -> pa.Array:
         return pa.array([row[index] if index < len(row) else None for row in self.sample], pa.string())
@@ -92,10 +96,12 @@ class CsvTable:
                 rows += len(batch)
                 yield Batch({index: batch.column(place) for place, index in enumerate(wanted)}, lines)
         if not rows:
-            raise FileFault(
-                _("Line %(line)d names the columns, but no line with readings follows. Send the export again.")
-                % {"line": self.header_line}
-            )
+            raise FileFault(self._no_readings())
+
+    def _no_readings(self) -> str:
+        return _("Line %(line)d names the columns, but no line with readings follows. Send the export again.") % {
+            "line": self.header_line
+        }
 
     def _open(
         self, file: pa.NativeFile, repeated: list[int], wanted: list[int], skipped: list[int], reading: Reading
@@ -136,9 +142,14 @@ class CsvTable:
                 ),
             )
         except pa.ArrowInvalid as error:
+            if "skip initial" in str(error):  # the header has no end, and nothing is behind it
+                raise FileFault(self._no_readings()) from None
             raise FileFault(
-                _("The file cannot be read as delimited text (%(error)s). Check its end, its quotes and its encoding.")
-                % {"error": str(error)[:200]}
+                _(
+                    "Somewhere after line %(line)d the file is no delimited text (%(error)s). Check its end,"
+                    " its quotes and its encoding."
+                )
+                % {"line": self.header_line, "error": str(error)[:200]}
             ) from None
 
     def _lines(self, rows_before: int, rows: int, skipped: list[int]) -> np.ndarray:
