@@ -117,10 +117,11 @@ class CsvTable:
             reading.rejects.add(np.array([row.number]), reason, lambda _i: row.text)
             return "skip"
 
+        rows = 0
         text_types = {f"c{index}": pa.string() for index in wanted}
         text_types |= {f"c{index}": pa.dictionary(pa.int32(), pa.string()) for index in repeated}
         try:
-            yield from arrow_csv.open_csv(
+            for batch in arrow_csv.open_csv(
                 file,
                 # One thread: only then does a skipped row tell its number.
                 arrow_csv.ReadOptions(
@@ -140,16 +141,24 @@ class CsvTable:
                     null_values=texts.MISSING,
                     strings_can_be_null=True,
                 ),
-            )
+            ):
+                rows += len(batch)
+                yield batch
         except pa.ArrowInvalid as error:
             if "skip initial" in str(error):  # the header has no end, and nothing is behind it
                 raise FileFault(self._no_readings()) from None
+            last = self.header_line + rows + len(skipped)
+            if "straddling" in str(error):
+                raise FileFault(
+                    _("Somewhere after line %(line)d is a line of more than %(limit)d MB. Check its line ends.")
+                    % {"line": last, "limit": BLOCK_BYTES // 1024**2}
+                ) from None
             raise FileFault(
                 _(
                     "Somewhere after line %(line)d the file is no delimited text (%(error)s). Check its end,"
                     " its quotes and its encoding."
                 )
-                % {"line": self.header_line, "error": str(error)[:200]}
+                % {"line": last, "error": str(error)[:200]}
             ) from None
 
     def _lines(self, rows_before: int, rows: int, skipped: list[int]) -> np.ndarray:
