@@ -1,7 +1,6 @@
 """Reference data for machines: files and lists in, zones to consumers out."""
 
 from collections.abc import Iterator
-from typing import BinaryIO
 
 import django_filters
 from django.conf import settings
@@ -15,11 +14,12 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema
 from rest_framework import serializers, status
 from rest_framework.exceptions import APIException
 from rest_framework.generics import ListAPIView, RetrieveAPIView
-from rest_framework.parsers import BaseParser, JSONParser, MultiPartParser
+from rest_framework.parsers import JSONParser, MultiPartParser
 from rest_framework.permissions import BasePermission
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.file_bodies import RawBody, TooLarge
 from apps.grid.models import (
     Connection,
     Consumer,
@@ -33,7 +33,6 @@ from apps.grid.models import (
 )
 from apps.grid.reference import actions, kinds
 
-CHUNK_BYTES = 1024**2
 MOST_ROWS_AT_ONCE = 10_000
 ERROR_BODY = {"type": "object", "properties": {"detail": {"type": "string"}}}
 Kind = ReferenceImport.Kind
@@ -51,23 +50,9 @@ class MaySeeGrid(BasePermission):
         return request.user.has_perm("grid.view_consumer" if request.method == "GET" else "grid.add_referenceimport")
 
 
-class TooLarge(APIException):
-    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
-    default_code = "too_large"
-
-
 class Conflict(APIException):
     status_code = status.HTTP_409_CONFLICT
     default_code = "conflict"
-
-
-class RawBody(BaseParser):
-    """The body is the file."""
-
-    media_type = "*/*"
-
-    def parse(self, stream: BinaryIO, media_type=None, parser_context=None) -> dict:
-        return {"file": iter(lambda: stream.read(CHUNK_BYTES), b"")}
 
 
 # --- Imports ----------------------------------------------------------------------------------------------------------

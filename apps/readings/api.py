@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from itertools import chain
-from typing import BinaryIO
 
 from django.conf import settings
 from django.db.models import Count, Sum
@@ -14,18 +13,18 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 from rest_framework import serializers, status
 from rest_framework.exceptions import APIException, Throttled
 from rest_framework.generics import ListAPIView, RetrieveAPIView
-from rest_framework.parsers import BaseParser, MultiPartParser
+from rest_framework.parsers import MultiPartParser
 from rest_framework.permissions import BasePermission
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.file_bodies import CHUNK_BYTES, RawBody, TooLarge
 from apps.readings import actions, files, importers, json_blocks, pushing
 from apps.readings.assembly import INTERVALS
 from apps.readings.importers.base import FileFault
 from apps.readings.models import RejectedLine, Sender, Upload
 from apps.readings.statements import Statement
 
-CHUNK_BYTES = 1024**2
 REFUSAL = {"type": "object", "properties": {"detail": {"type": "string"}}, "required": ["detail"]}
 MULTIPART_OVERHEAD_BYTES = 64 * 1024
 
@@ -33,11 +32,6 @@ MULTIPART_OVERHEAD_BYTES = 64 * 1024
 class MaySeeUploads(BasePermission):
     def has_permission(self, request, view):
         return request.user.has_perm("readings.view_upload" if request.method == "GET" else "readings.add_upload")
-
-
-class TooLarge(APIException):
-    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
-    default_code = "too_large"
 
 
 class DiskFull(APIException):
@@ -52,15 +46,6 @@ class KeyUsedAlready(APIException):
         " repeated request with the very same bytes."
     )
     default_code = "key_used_already"
-
-
-class RawBody(BaseParser):
-    """The body is the file. It is streamed to disk, never held."""
-
-    media_type = "*/*"
-
-    def parse(self, stream: BinaryIO, media_type=None, parser_context=None) -> dict:
-        return {"file": iter(lambda: stream.read(CHUNK_BYTES), b"")}
 
 
 def file_of(request):
