@@ -402,5 +402,4 @@ KEEPS_TOTAL = frozenset(FAMILIES["tariff_shift"])
 """A day's total is right, only the hours are not: a daily reading cannot show these."""
 SLOW = frozenset((*FAMILIES["drift"], "heating_bypassed"))
 """Begin too gently to show within a few days."""
-PART_OF_DAY = frozenset(("window_zeroed", "window_reduced", "bypassed_at_night", "bypassed_in_the_evening"))
 _MIXABLE = sorted(set(FAMILY) - {"two_at_once", "stopped"} - set(FAMILIES["foreign_profile"]) - {"own_old_days"})

@@ -13,7 +13,6 @@ from django.utils.translation import gettext as _
 from apps.grid.reference.values import Wrong
 
 MOST_POINTS = 200_000  # of one shape
-DEEPEST = 4  # lists within lists: MultiPolygon → polygons → rings → positions
 WGS84 = 4326
 # What an EWKB header holds beside the type: that a reference system follows.
 HAS_SRID = 0x20000000
