@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.accounts.models import ApiClient, User
 
 admin.site.site_header = admin.site.site_title = _("ntl-web reference data")
-admin.site.index_title = _("Reference data")
+admin.site.index_title = _("Administration")
 
 
 @admin.register(User)
