@@ -56,3 +56,13 @@ def test_hits_are_the_consumers_only_while_it_had_the_meter(meter, consumer):
     assert of(consumer).for_chart()["hits"] == [
         {"first_day": "2026-07-01", "last_day": "2026-07-01", "text": "consecutive zeros: nothing but zeros for 1 day"}
     ]
+
+
+def test_estimates_are_the_consumers_only_while_it_had_the_meter(meter, consumer):
+    link = consumer.installations.get()
+    link.valid = (JULY + timedelta(days=1), None)
+    link.save()
+    for number in (0, 1):
+        put_estimate(JULY + timedelta(days=number), slice(12, 14))
+    assert [day for day, *_ in of(consumer).estimates.days] == ["2026-07-02"]
+    assert {day for day, *_ in of(consumer).estimates.hours} == {"2026-07-02"}

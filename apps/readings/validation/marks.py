@@ -79,7 +79,8 @@ def of_consumer(links: list[Installation], first_day: date | None, last_day: dat
         ),
         edits=ArraySubquery(that_day(ReadingEdit).order_by("-at").values(json=JSONObject(**as_fields(*EDIT_FIELDS)))),
         estimates=ArraySubquery(
-            LoadProfile.objects.filter(meter=OuterRef("meter"), channel=Channel.IMPORT, estimated_kwh__isnull=False)
+            that_day(LoadProfile)
+            .filter(channel=Channel.IMPORT, estimated_kwh__isnull=False)
             .filter(day__range=(first_day or date.max, last_day or date.max))
             .order_by("day")
             .values(json=JSONObject(**as_fields("day", "kwh", "estimated_kwh", "quality")))
