@@ -20,6 +20,7 @@ from apps.readings.models import (
     ValidationShard,
 )
 from apps.readings.profiles import EPOCH, read_window
+from apps.readings.quality import Quality
 from apps.readings.tasks import import_pending, validate_pending
 from apps.readings.validation import checking, running
 from tests import factories
@@ -360,3 +361,26 @@ def test_another_limit_has_the_zones_meters_validated_again(meters, south, north
     validate_pending()
     running.validate_again(north.pk)
     assert set(running.pending().values_list("meter", flat=True)) == {meter.pk for meter in meters}
+
+
+def at_two_intervals(meter):
+    """Four weeks of a meter's days in quarters of an hour, then one in hours."""
+    factories.store_profiles(meter, JANUARY, np.full((28, 96), 0.1))
+    factories.store_profiles(meter, day(28), np.full((1, 24), 0.4))
+    MeterState.objects.update(first_day=JANUARY, interval_minutes=60)
+
+
+def test_an_estimate_rests_on_no_value_that_the_sender_estimated_at_a_finer_interval_either(meters):
+    at_two_intervals(meters[0])
+    LoadProfile.objects.filter(day__lt=day(20)).update(kwh=[9.0] * 96, quality=[Quality.ESTIMATED_BY_SENDER] * 96)
+    LoadProfile.objects.filter(day=day(27)).delete()
+    validate_pending()
+    assert LoadProfile.objects.get(day=day(27)).estimated_kwh == pytest.approx([0.4] * 24)
+
+
+def test_a_day_at_a_finer_interval_that_takes_no_estimate_is_not_said_to_have_one(meters):
+    at_two_intervals(meters[0])
+    LoadProfile.objects.filter(day=day(27)).update(kwh=[0.1] * 40 + [float("nan")] * 4 + [0.1] * 52)
+    validate_pending()
+    assert not Estimate.objects.exists()
+    assert not LoadProfile.objects.exclude(estimated_kwh=None).exists()

@@ -128,9 +128,9 @@ def read(waiting: Waiting, first: int, last: int) -> tuple[Curves, np.ndarray, n
     edited, measured = np.zeros(curves.checked.shape, bool), kwh
     for row, day, quality in flags(waiting, first, last):
         edited[row, day] = (quality == Quality.EDITED).any()
-        if len(quality) == slots:
-            measured = kwh.copy() if measured is kwh else measured
-            measured[row, day, quality != Quality.MEASURED] = np.nan
+        measured = kwh.copy() if measured is kwh else measured
+        # Of a sum of several readings all have to be measured.
+        measured[row, day, (quality != Quality.MEASURED).reshape(slots, -1).any(1)] = np.nan
     return curves, edited, measured
 
 

@@ -109,11 +109,16 @@ DELETE FROM readings_estimate estimate USING {RANGES}
 WHERE estimate.meter_id = range.meter_id AND estimate.channel = %(channel)s
   AND estimate.day BETWEEN range.first AND range.last
 """  # noqa: S608 made of our own text alone
+# Only where they stand: a day that came at a finer interval than it is checked at takes no estimate.
 PUT_METHODS = """
 INSERT INTO readings_estimate (meter_id, channel, method, day, slots, kwh)
 SELECT meter_id, %(channel)s, method, %(epoch)s::date + day, slots, kwh
 FROM unnest(%(meters)s::bigint[], %(methods)s::text[], %(days)s::int[], %(slots)s::int[], %(values)s::float8[])
      AS found (meter_id, method, day, slots, kwh)
+WHERE EXISTS (
+    SELECT FROM readings_loadprofile profile
+    WHERE profile.meter_id = found.meter_id AND profile.channel = %(channel)s
+      AND profile.day = %(epoch)s::date + found.day AND cardinality(profile.estimated_kwh) = %(width)s)
 """
 VALIDATED = """
 UPDATE readings_meterstate
@@ -271,6 +276,7 @@ def store_estimates(checked: Checked, same: np.ndarray, ranges: dict) -> None:
             days=days[used].tolist(),
             slots=np.isfinite(by_method[used]).sum(1).tolist(),
             values=np.nansum(by_method[used], axis=1, dtype=float).round(4).tolist(),
+            width=kwh.shape[1],
         )
 
 
