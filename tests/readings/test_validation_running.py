@@ -278,6 +278,49 @@ def test_two_serials_with_one_curve_are_both_hit_whoever_came_first(meters):
     assert hits("same_curve") == [(meter.pk, "same_curve", day(35), day(41)) for meter in meters]
 
 
+def mend(meter, first, last, times=1.1):
+    for row in LoadProfile.objects.filter(meter=meter, day__range=(day(first), day(last))):
+        LoadProfile.objects.filter(meter=meter, day=row.day).update(kwh=[kwh * times for kwh in row.kwh])
+    touch(meter, first, last)
+
+
+def test_a_curve_that_is_mended_leaves_its_twin_unhit_too(north):
+    meters = [factories.InstallationFactory(consumer__zone=north).meter for _ in range(3)]
+    kwh = ordinary(meters=3, days=DAYS)
+    kwh[1:] = kwh[0]
+    store(meters, kwh)
+    validate_pending()
+    for left, times in ((2, 1.1), (0, 1.2)):
+        mend(meters[left], 35, 41, times)
+        validate_pending()
+        assert [meter for meter, *_ in hits("same_curve")] == [meter.pk for meter in meters[:left]]
+
+
+def test_twins_of_a_week_stay_hit_when_the_next_week_comes(meters):
+    kwh = ordinary(days=DAYS + 7)
+    kwh[1, :DAYS] = kwh[0, :DAYS]
+    store(meters, kwh[:, :DAYS])
+    validate_pending()
+    for meter, curve in zip(meters, kwh, strict=True):
+        factories.store_profiles(meter, day(DAYS), curve[DAYS:])
+        MeterState.objects.filter(meter=meter).update(first_day=JANUARY, validated_revision=0)
+        touch(meter, DAYS, DAYS + 6)
+    validate_pending()
+    assert hits("same_curve") == [(meter.pk, "same_curve", day(35), day(41)) for meter in meters]
+
+
+def test_days_mended_long_after_hide_no_twin_of_the_last_week(meters):
+    kwh = ordinary(days=100)
+    kwh[1, 80:] = kwh[0, 80:]
+    store(meters[:1], kwh[:1])
+    validate_pending()
+    mend(meters[0], 3, 3)
+    validate_pending()
+    store(meters[1:], kwh[1:])
+    validate_pending()
+    assert [meter for meter, *_ in hits("same_curve")] == [meter.pk for meter in meters]
+
+
 def test_a_short_gap_is_estimated_beside_the_readings(meters):
     kwh = ordinary(days=DAYS)
     kwh[0, 30, 4] = kwh[0, 35, 8:14] = np.nan

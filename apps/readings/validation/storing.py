@@ -63,7 +63,18 @@ FORGET_TWINS = f"""
 DELETE FROM readings_validationhit hit USING {RANGES}
 WHERE hit.meter_id = range.meter_id AND hit.rule = 'same_curve'
   AND hit.day <= range.last AND hit.last_day >= range.first
+RETURNING hit.day
 """  # noqa: S608 made of our own text alone
+# Meters that were hit for these weeks beside one whose readings changed, and that are like nobody any more.
+FORGET_LONELY = """
+DELETE FROM readings_validationhit hit
+WHERE hit.rule = 'same_curve' AND hit.day = ANY(%(mondays)s) AND NOT EXISTS (
+    SELECT FROM readings_validationhit other
+    WHERE other.rule = 'same_curve' AND other.day = hit.day AND other.meter_id <> hit.meter_id AND NOT EXISTS (
+        SELECT FROM readings_loadprofile own JOIN readings_loadprofile theirs USING (channel, day)
+        WHERE own.meter_id = hit.meter_id AND theirs.meter_id = other.meter_id AND channel = %(channel)s
+          AND day BETWEEN hit.day AND hit.last_day AND own.kwh <> theirs.kwh))
+"""
 
 ESTIMATES = "CREATE TEMP TABLE new_estimate (meter_id bigint, day date, kwh real[]) ON COMMIT DROP"
 COPY_ESTIMATES = "COPY new_estimate FROM STDIN"
@@ -183,7 +194,7 @@ def store(checked: Checked) -> int:
         "lasts": waiting.checked_until[same].tolist(),
     }
     store_hits(checked, same, ranges)
-    store_twins(checked, same, ranges)
+    store_twins(checked, same)
     store_estimates(checked, same, ranges)
     execute(VALIDATED, meters=ranges["meters"])
     return int(same.sum())
@@ -191,9 +202,7 @@ def store(checked: Checked) -> int:
 
 def store_hits(checked: Checked, same: np.ndarray, ranges: dict) -> None:
     waiting = checked.waiting
-    with connection.cursor() as cursor:
-        cursor.execute(TAKE_HITS, {"epoch": profiles.EPOCH, "channel": Channel.IMPORT, **ranges})
-        taken = as_hits([row for row in cursor.fetchall() if row[1] in NUMBER_OF])
+    taken = as_hits([row for row in fetched(TAKE_HITS, **ranges) if row[1] in NUMBER_OF])
     row = np.searchsorted(waiting.meters, taken.meter)
     kept = outside(taken, waiting.checked_from[row], waiting.checked_until[row])
     new = checked.hits[same[np.searchsorted(waiting.meters, checked.hits.meter)]]
@@ -242,11 +251,22 @@ def put(hits: Hits) -> None:
         )
 
 
-def store_twins(checked: Checked, same: np.ndarray, ranges: dict) -> None:
+def store_twins(checked: Checked, same: np.ndarray) -> None:
+    """Hits of weeks whose readings did not change stay: only last weeks are compared, and there is one each week."""
+    waiting = checked.waiting
+    changed = {
+        "meters": waiting.meters[same].tolist(),
+        "firsts": waiting.first_changed[same].tolist(),
+        "lasts": waiting.last_changed[same].tolist(),
+    }
+    mondays = [day for (day,) in fetched(FORGET_TWINS, **changed)]
+    # A window around days that were mended long after does not hold the meter's last week.
+    same = same & (waiting.last < checked.first_day + checked.checked.shape[1])
     starts = checked.week_starts[same]
     keys = [int(key) if start >= 0 else None for key, start in zip(checked.week_keys[same], starts, strict=True)]
-    execute(FORGET_TWINS, **ranges)
-    execute(TWINS, meters=ranges["meters"], keys=keys, starts=starts.tolist())
+    execute(TWINS, meters=waiting.meters[same].tolist(), keys=keys, starts=starts.tolist())
+    if mondays:
+        execute(FORGET_LONELY, mondays=mondays)
 
 
 def store_estimates(checked: Checked, same: np.ndarray, ranges: dict) -> None:
@@ -301,4 +321,14 @@ def count_days(first: date, last: date) -> None:
 
 def execute(statement: str, **params: object) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(statement, {"epoch": profiles.EPOCH, "channel": int(Channel.IMPORT), **params})
+        run(cursor, statement, params)
+
+
+def fetched(statement: str, **params: object) -> list[tuple]:
+    with connection.cursor() as cursor:
+        run(cursor, statement, params)
+        return cursor.fetchall()
+
+
+def run(cursor, statement: str, params: dict[str, object]) -> None:
+    cursor.execute(statement, {"epoch": profiles.EPOCH, "channel": int(Channel.IMPORT), **params})
