@@ -6,6 +6,7 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 from django.db import connection
+from django.db.backends.postgresql.psycopg_any import DateRange
 from django.test.utils import CaptureQueriesContext
 
 from apps.readings.merge import raise_revisions
@@ -135,6 +136,24 @@ def test_what_changes_while_it_is_validated_stays_pending(meters, monkeypatch):
     shard_of = running.cut() and ValidationShard.objects.get()
     assert running.attempt(shard_of) == 1
     assert list(running.pending().values_list("meter", flat=True)) == [meters[1].pk]
+
+
+def test_a_rule_that_is_set_while_days_are_checked_is_not_lost(meters, monkeypatch):
+    kwh = ordinary(days=DAYS)
+    kwh[0, 10:12] = 0
+    store(meters, kwh)
+    check = checking.check
+
+    def check_while_somebody_sets_a_rule(waiting):
+        found = check(waiting)
+        ValidationRule.objects.create(rule="zeros", limits={"days": 2})
+        running.validate_again(None)
+        monkeypatch.setattr(checking, "check", check)
+        return found
+
+    monkeypatch.setattr(checking, "check", check_while_somebody_sets_a_rule)
+    assert validate_pending() == 2
+    assert hits("zeros") == [(meters[0].pk, "zeros", day(10), day(11))]
 
 
 def test_a_shard_that_fails_three_times_is_parked_and_the_others_go_on(meters, monkeypatch):
@@ -404,6 +423,16 @@ def test_another_limit_has_the_zones_meters_validated_again(meters, south, north
     validate_pending()
     running.validate_again(north.pk)
     assert set(running.pending().values_list("meter", flat=True)) == {meter.pk for meter in meters}
+
+
+def test_a_meter_that_was_replaced_is_validated_again_with_its_zone(north, consumer):
+    old = factories.InstallationFactory(consumer=consumer, valid=DateRange(None, day(10))).meter
+    new = factories.InstallationFactory(consumer=consumer, valid=DateRange(day(10), None)).meter
+    for meter in (old, new):
+        factories.store_profiles(meter, JANUARY, ordinary(1, 10)[0])
+    validate_pending()
+    running.validate_again(north.pk)
+    assert set(running.pending().values_list("meter", flat=True)) == {old.pk, new.pk}
 
 
 def at_two_intervals(meter):

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import BigIntegerField, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
-from apps.grid.models import Meter
+from apps.grid.models import Installation, Meter
 from apps.readings.models import ValidationRule
 from apps.readings.validation.rules import RULES, Limits, Rule
 
@@ -31,6 +32,11 @@ class Setting:
 
     enabled: bool
     limits: dict[str, float]
+
+
+def stored() -> list[tuple]:
+    """All that is set, so that two moments can be compared."""
+    return list(ValidationRule.objects.order_by("pk").values_list("zone_id", "rule", "enabled", "limits"))
 
 
 def built_in(rule: Rule) -> Setting:
@@ -91,8 +97,8 @@ def zones_of(meter_ids: list[int]) -> list[int | None]:
 
 
 def meters_in(zone_id: int) -> QuerySet[Meter]:
-    """Meters that stand in the zone now."""
-    return Meter.objects.filter(
-        Q(installations__consumer__zone=zone_id, installations__valid__upper_inf=True)
-        | Q(transformer__feeder__zone=zone_id)
-    ).distinct()
+    """Meters whose zone this is: those that stand in it, and those that stood there last."""
+    last = Installation.objects.filter(meter=OuterRef("pk")).order_by("-valid").values("consumer__zone")[:1]
+    zone = Coalesce("transformer__feeder__zone", Subquery(last), output_field=BigIntegerField())
+    located = Meter.objects.annotate(zone=zone)
+    return located.filter(zone=zone_id)

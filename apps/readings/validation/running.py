@@ -15,7 +15,7 @@ from apps.bell import ring
 from apps.readings import profiles
 from apps.readings.models import Channel, MeterState, ValidationShard
 from apps.readings.validation import checking, limits, storing
-from apps.readings.validation.checking import DAYS_AFTER, DAYS_AROUND, Waiting
+from apps.readings.validation.checking import DAYS_AFTER, DAYS_AROUND, Checked, Waiting
 from apps.readings.validation.rules import HISTORY_DAYS
 
 log = logging.getLogger(__name__)
@@ -26,6 +26,11 @@ CELLS = 1_000_000  # readings that the window of a shard may hold: it then takes
 METERS_CUT_AT_ONCE = 20_000
 # A worker looks up after so long, so that imports and scores that were rung meanwhile come first.
 SECONDS_AT_ONCE = 3
+
+
+class RulesChanged(Exception):
+    """Somebody set a rule while days were checked by the rules of before."""
+
 
 # The last day with a row before the changed days, and the first after them; mostly the nearest days have one.
 NEIGHBOURS = """
@@ -158,21 +163,34 @@ def attempt(shard: ValidationShard) -> int:
 
 def validate(shard: ValidationShard) -> int:
     """Read and check outside of the transaction that stores. What changed in between stays pending."""
+    rules = limits.stored()
     waiting = waiting_of(shard.meter_ids)
     checked = [checking.check(part) for part in waiting]
-    with transaction.atomic():
-        locked = ValidationShard.objects.select_for_update(no_key=True).filter(pk=shard.pk, status=Status.PENDING)
-        if not locked.exists():
-            return 0
-        validated = sum(storing.store(part) for part in checked)
-        if not checked:
-            locked.delete()
-            return 0
-        locked.update(
-            status=Status.DONE,
-            first_day=storing.date_of(min(int(part.first_changed.min()) for part in waiting)),
-            last_day=storing.date_of(max(int(part.last_changed.max()) for part in waiting)),
-        )
+    try:
+        with transaction.atomic():
+            return store(shard, waiting, checked, rules)
+    except RulesChanged:
+        shard.delete()  # its meters still wait, and are cut anew
+        return 0
+
+
+def store(shard: ValidationShard, waiting: list[Waiting], checked: list[Checked], rules: list) -> int:
+    locked = ValidationShard.objects.select_for_update(no_key=True).filter(pk=shard.pk, status=Status.PENDING)
+    if not locked.exists():
+        return 0
+    validated = sum(storing.store(part) for part in checked)
+    # The meters' states are locked by now: who sets a rule has either done it before, or comes after and has them
+    # wait once more.
+    if limits.stored() != rules:
+        raise RulesChanged
+    if not checked:
+        locked.delete()
+        return 0
+    locked.update(
+        status=Status.DONE,
+        first_day=storing.date_of(min(int(part.first_changed.min()) for part in waiting)),
+        last_day=storing.date_of(max(int(part.last_changed.max()) for part in waiting)),
+    )
     return validated
 
 
