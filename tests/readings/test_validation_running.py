@@ -406,6 +406,30 @@ def test_completeness_counts_what_came_of_what_should(meters, north):
     ]
 
 
+def test_a_day_on_which_a_whole_zone_was_silent_counts(meters):
+    kwh = ordinary(days=DAYS)
+    store(meters, kwh[:, :10])
+    validate_pending()
+    for meter, curve in zip(meters, kwh, strict=True):
+        factories.store_profiles(meter, day(12), curve[12:14])
+        MeterState.objects.filter(meter=meter).update(first_day=JANUARY, validated_revision=0)
+        touch(meter, 12, 13)
+    validate_pending()
+    counted = {one.day: (one.came, one.expected, one.silent) for one in Completeness.objects.all()}
+    assert [counted.get(day(number)) for number in range(9, 13)] == [(48, 48, 0), (0, 48, 2), (0, 48, 2), (48, 48, 0)]
+
+
+def test_days_that_a_withdrawal_left_to_nobody_are_not_counted_any_more(meters):
+    store(meters[:1], ordinary(1, 20))
+    validate_pending()
+    LoadProfile.objects.filter(day__lt=day(10)).delete()
+    MeterState.objects.update(first_day=day(10))
+    touch(meters[0], 0, 9)
+    MeterState.objects.update(first_day=day(10))
+    validate_pending()
+    assert Completeness.objects.earliest("day").day == day(10)
+
+
 def test_a_dry_run_counts_and_stores_nothing(meters, north):
     kwh = ordinary(days=DAYS)
     kwh[0, 20:24] = 0

@@ -37,7 +37,9 @@ class Waiting:
     last: np.ndarray
     first_changed: np.ndarray
     last_changed: np.ndarray
-    checked_from: np.ndarray  # the changed days, and those around them that depend on them
+    silent_from: np.ndarray  # the changed days, and the days without any reading on both sides of them
+    silent_until: np.ndarray
+    checked_from: np.ndarray  # these, and those around them that depend on them
     checked_until: np.ndarray
     interval_minutes: int
 

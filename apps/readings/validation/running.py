@@ -188,8 +188,8 @@ def store(shard: ValidationShard, waiting: list[Waiting], checked: list[Checked]
         return 0
     locked.update(
         status=Status.DONE,
-        first_day=storing.date_of(min(int(part.first_changed.min()) for part in waiting)),
-        last_day=storing.date_of(max(int(part.last_changed.max()) for part in waiting)),
+        first_day=storing.date_of(min(int(part.silent_from.min()) for part in waiting)),
+        last_day=storing.date_of(max(int(part.silent_until.max()) for part in waiting)),
     )
     return validated
 
@@ -217,6 +217,8 @@ def waiting(states: list[MeterState], interval_minutes: int) -> Waiting:
         last=last,
         first_changed=changed[:, 0],
         last_changed=changed[:, 1],
+        silent_from=silent_from,
+        silent_until=silent_until,
         checked_from=np.minimum(np.maximum(changed[:, 0] - DAYS_AROUND, np.minimum(first, changed[:, 0])), silent_from),
         checked_until=np.maximum(np.minimum(changed[:, 1] + DAYS_AFTER, np.maximum(last, changed[:, 1])), silent_until),
         interval_minutes=interval_minutes,

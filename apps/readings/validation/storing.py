@@ -8,7 +8,7 @@ from django.db.models import Max
 
 from apps.readings import profiles
 from apps.readings.merge import date_of
-from apps.readings.models import Channel, Completeness, MeterState
+from apps.readings.models import Channel, MeterState
 from apps.readings.quality import Quality
 from apps.readings.validation.checking import DTYPES, NUMBER_OF, Checked, Hits, joined, together
 from apps.readings.validation.estimation import METHODS
@@ -137,7 +137,9 @@ SET validated_revision = revision, unvalidated_from = NULL, unvalidated_until = 
 WHERE meter_id = ANY(%(meters)s)
 """
 
-# The same sums for a zone and day again, from what is stored. A meter counts from its first reading on, wherever it
+# Before a count: days of zones from which nobody should have sent anything any more, such as after a withdrawal.
+FORGET_DAYS = "DELETE FROM readings_completeness WHERE day BETWEEN %(first)s AND %(last)s"
+# The sums for a zone and day, from what is stored. A meter counts from its first reading on, wherever it
 # was installed that day, until it is closed; one that fell silent counts on.
 COUNT = """
 WITH standing AS (
@@ -168,12 +170,10 @@ came AS (
     JOIN standing ON standing.meter_id = heard.meter_id AND standing.valid @> heard.day
     GROUP BY 1, 2
 )
-INSERT INTO readings_completeness AS known (zone_id, day, meters, silent, expected, came)
+INSERT INTO readings_completeness (zone_id, day, meters, silent, expected, came)
 SELECT zone_id, day, expected.meters, greatest(expected.meters - coalesce(came.meters, 0), 0), expected.expected,
        least(round(coalesce(came.came, 0)), expected.expected)
 FROM expected LEFT JOIN came USING (zone_id, day)
-ON CONFLICT (zone_id, day) DO UPDATE
-SET meters = excluded.meters, silent = excluded.silent, expected = excluded.expected, came = excluded.came
 """
 
 
@@ -315,7 +315,7 @@ def months(days: np.ndarray) -> list[tuple[date, date]]:
 def count_days(first: date, last: date) -> None:
     """Count the completeness of these days anew, zone by zone. After the last reading of all nothing is to be told."""
     newest = MeterState.objects.aggregate(Max("last_day"))["last_day__max"]
-    Completeness.objects.filter(day__range=(first, last), day__gt=newest).delete()
+    execute(FORGET_DAYS, first=first, last=last)
     execute(COUNT, first=first, last=min(last, newest))
 
 
