@@ -66,6 +66,42 @@ def test_numbers_may_stand_for_meters_and_times(tmp_path):
     assert (found.values.tolist(), found.minutes[0]) == ([0, 1, 2], 1772323200 // 60)
 
 
+def test_readings_that_begin_as_whole_numbers_may_go_on_with_decimals(tmp_path):
+    rows = [{"meter": "M-1", "timestamp": 1772323200 + 3600 * n, "kwh": 1 if n < 60 else 1.75} for n in range(72)]
+    _name, found, _reading = read(tmp_path, json.dumps(rows))
+    assert sum(block.values.sum() for block in found) == 60 + 12 * 1.75
+
+
+def test_a_meter_keeps_its_zeros_behind_others_that_are_numbers(tmp_path):
+    rows = [{"meter": 4711 if n < 60 else "0042", "timestamp": 1772323200 + 3600 * n, "kwh": 1} for n in range(62)]
+    _name, _found, reading = read(tmp_path, json.dumps(rows))
+    assert (reading.names, reading.rejects.kept) == (["4711", "0042"], [])
+
+
+def test_each_block_says_its_own_unit(tmp_path):
+    block = {"meter": "M-1", "start": "2026-03-01T00:00:00Z", "interval_minutes": 60, "values": [500, 250]}
+    blocks = [{**block, "unit": unit} for unit in ("Wh", "kWh", "kW", "kvarh")]
+    _name, [found], reading = read(tmp_path, lines(blocks))
+    assert found.values.tolist() == [0.5, 0.25, 500, 250]
+    assert [(line, why) for line, why, _text in reading.rejects.kept] == [
+        (3, "the unit is none of Wh, kWh and MWh"),
+        (4, "the unit is none of Wh, kWh and MWh"),
+    ]
+
+
+def test_blocks_of_power_are_not_taken_for_energy(tmp_path):
+    power = {"meter": "M-1", "start": "2026-03-01T00:00:00Z", "interval_minutes": 15, "kw": [1, 2]}
+    _name, found, reading = read(tmp_path, json.dumps(power))
+    assert (sum(len(block.values) for block in found), reading.rejects.count) == (0, 1)
+
+
+@pytest.mark.django_db
+def test_a_block_of_reactive_energy_is_rejected_and_stops_no_other():
+    upload = send(lines([BLOCK, {**BLOCK, "channel": "reactive"}, {**BLOCK, "channel": "export"}]))
+    assert upload.readings == 48
+    assert [(line, why) for line, why, _text in rejected(upload)] == [(2, "the channel is no energy taken or given")]
+
+
 def test_wrong_objects_are_named_with_their_line(tmp_path):
     content = lines(ROWS).split("\n")
     content[4] = '{"meter": "M-1, "kwh": 1}'

@@ -28,6 +28,7 @@ CHUNK_BYTES = 4 * 1024**2
 LOOK_BYTES = 1024**2
 OBJECT_BYTES = 8 * 1024**2
 SAMPLE_OBJECTS = 50
+MOST_LOOKED_AT = 10_000  # for their keys: what is as usual, such as the channel, need not be said by each
 INTERVALS = {"interval_minutes", "interval", "minutes", "resolution", "resolution_minutes", "period_minutes"}
 LISTS = texts.VALUE | {"values", "readings", "intervals", "data"}
 SPACE = b" \t\r\n"
@@ -140,9 +141,9 @@ def brackets(text: bytes) -> tuple[np.ndarray, np.ndarray]:
 
 
 def sample_of(path: Path) -> list[dict]:
-    """The first few objects of a file. Raises FileFault where there is none."""
+    """The first objects of a file. Raises FileFault where there is none."""
     for found in objects(path, Reading(None, meters_wanted=1)):
-        good = [one for one in map(loaded, found.texts[:SAMPLE_OBJECTS]) if isinstance(one, dict)]
+        good = [one for one in map(loaded, found.texts[:MOST_LOOKED_AT]) if isinstance(one, dict)]
         if good:
             return good
         raise FileFault(
@@ -150,6 +151,15 @@ def sample_of(path: Path) -> list[dict]:
             % {"line": int(found.lines[0]), "text": found.texts[0][:80].decode("utf-8", "replace")}
         )
     raise FileFault(_('The JSON document holds no objects such as {"meter": ..., "timestamp": ..., "kwh": ...}.'))
+
+
+def first_with_all_keys(sample: list[dict]) -> dict:
+    """The first object, and beside it what others have under keys that it has not."""
+    found = {}
+    for one in sample:
+        for name, value in one.items():
+            found.setdefault(name, value)
+    return found
 
 
 def loaded(text: bytes) -> object:
@@ -185,6 +195,9 @@ def columns_of(found: Objects, schema: pa.Schema, reading: Reading) -> tuple[pa.
 
 
 def one_by_one(found: Objects, schema: pa.Schema, reading: Reading) -> tuple[pa.Table, np.ndarray]:
+    # What begins as whole numbers may go on as texts: meter 1001, and meter 00123 after it.
+    kinds = {field.name: pa.string() if pa.types.is_integer(field.type) else field.type for field in schema}
+    schema = pa.schema(kinds.items())
     rows, good = [], []
     for place, text in enumerate(found.texts):
         try:
@@ -209,8 +222,6 @@ def fitting(value: object, kind: pa.DataType) -> object:
         return [fitting(one, kind.value_type) for one in (value if isinstance(value, list) else [value])]
     if isinstance(value, bool | list | dict):
         raise TypeError(_("%(value)s is no text or number") % {"value": json.dumps(value)[:40]})
-    if pa.types.is_integer(kind):
-        return int(value)
     if pa.types.is_floating(kind):
         return None if value in texts.MISSING else float(value)
     if isinstance(value, float) and value.is_integer():
@@ -226,8 +237,9 @@ class JsonTable:
 
     def __init__(self, path: Path):
         self.path = path
-        self.sample = sample_of(path)
-        self.columns = list(self.sample[0])
+        sample = sample_of(path)
+        self.columns = list(first_with_all_keys(sample))
+        self.sample = sample[:SAMPLE_OBJECTS]
         self.types = [type_of([row.get(name) for row in self.sample]) for name in self.columns]
 
     @staticmethod
@@ -240,10 +252,10 @@ class JsonTable:
 
     def batches(self, reading: Reading, repeated: list[int], others: list[int]) -> Iterator[Batch]:
         wanted = [*repeated, *others]
-        # A time that is a number is one since 1970; a meter that is one is a name.
-        types = [
-            self.types[index] if index in others or self.types[index] == pa.int64() else pa.string() for index in wanted
-        ]
+        # A time that is a number is one since 1970; a meter that is one is a name. Readings that begin as whole numbers
+        # need not go on so.
+        types = [whole_as_float(self.types[index]) for index in others]
+        types = [self.types[index] if self.types[index] == pa.int64() else pa.string() for index in repeated] + types
         schema = pa.schema([(self.columns[index], kind) for index, kind in zip(wanted, types, strict=True)])
         for found in objects(self.path, reading):
             table, lines = columns_of(found, schema, reading)
@@ -255,6 +267,10 @@ class JsonTable:
                 },
                 lines,
             )
+
+
+def whole_as_float(kind: pa.DataType) -> pa.DataType:
+    return pa.float64() if pa.types.is_integer(kind) else kind
 
 
 def type_of(cells: list) -> pa.DataType:
@@ -270,10 +286,10 @@ class JsonBlocks:
     fixed = {"stamps": "start", "measures": "interval", "unit": "kWh"}
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        return looks_like_json(head) and Keys(sample_of(path)[0]).are_those_of_blocks
+        return looks_like_json(head) and Keys(sample_of(path)).are_those_of_blocks
 
     def blocks(self, path: Path, reading: Reading) -> Iterator[Block]:
-        keys = Keys(sample_of(path)[0])
+        keys = Keys(sample_of(path))
         schema = keys.schema()
         for found in objects(path, reading):
             yield block_of(*columns_of(found, schema, reading), keys, reading)
@@ -282,7 +298,8 @@ class JsonBlocks:
 class Keys:
     """What the keys of a block's object are called."""
 
-    def __init__(self, first: dict):
+    def __init__(self, sample: list[dict]):
+        first = first_with_all_keys(sample)
         words = {texts.word(name): name for name in reversed(first)}
 
         def named(known: set[str]) -> str:
@@ -295,9 +312,13 @@ class Keys:
         self.values = self.values or named(texts.VALUE)
         self.meter = named(texts.METER)
         self.start = named(texts.TIME - INTERVALS)
-        self.channel, self.quality = named(texts.CHANNEL), named(texts.QUALITY)
+        # Where the beginning of the file says nothing of them, a later block may still do so under the usual names.
+        self.channel = named(texts.CHANNEL) or "channel"
+        self.quality = named(texts.QUALITY) or "quality"
         self.quality_is_list = isinstance(first.get(self.quality), list)
-        self.to_kwh = texts.KWH.get(texts.unit_of(self.values) or str(first.get("unit", "kWh")), 1.0)
+        said = texts.unit_of(self.values)
+        self.unit = "" if said else named(texts.UNIT) or "unit"  # each block says its own
+        self.to_kwh = texts.KWH.get(said, 0.0) if said else 1.0
 
     @property
     def are_those_of_blocks(self) -> bool:
@@ -308,7 +329,7 @@ class Keys:
         quality = pa.list_(pa.string()) if self.quality_is_list else pa.string()
         kinds = {
             self.meter: pa.string(), self.start: pa.string(), self.interval: pa.float64(), self.values: values,
-            self.channel: pa.string(), self.quality: quality,
+            self.channel: pa.string(), self.quality: quality, self.unit: pa.string(),
         }  # fmt: skip
         return pa.schema([(name, kind) for name, kind in kinds.items() if name])
 
@@ -328,9 +349,13 @@ def block_of(table: pa.Table, lines: np.ndarray, keys: Keys, reading: Reading) -
         return ",".join(texts.shown(cells[name][row]) for name in (keys.meter, keys.start, keys.interval))
 
     good = stamping.check(stamps, lines, text, reading)
+    channels = texts.channels_of(cells[keys.channel].dictionary_encode())
+    to_kwh = texts.kwh_of(cells[keys.unit]) if keys.unit else np.full(len(lines), keys.to_kwh)
     whole = (interval >= 1) & (interval <= 1440) & (interval == np.floor(interval))
     for wrong, reason in (
         (meters < 0, no_name()),
+        (channels == 0, _("the channel is no energy taken or given")),
+        (to_kwh == 0, _("the unit is none of Wh, kWh and MWh")),
         (~whole, _("the interval is no whole number of minutes from 1 to 1440")),
         (counts == 0, _("the block has no values")),
         (counts > 60 * 24 * 400, _("the block has more values than a year has minutes")),
@@ -339,27 +364,24 @@ def block_of(table: pa.Table, lines: np.ndarray, keys: Keys, reading: Reading) -
         if len(rows):
             reading.rejects.add(lines[rows], reason, lambda i, rows=rows: text(rows[i]))
             good &= ~wrong
-    values = pc.list_flatten(cells[keys.values]).to_numpy(zero_copy_only=False) * keys.to_kwh
+    values = pc.list_flatten(cells[keys.values]).to_numpy(zero_copy_only=False) * np.repeat(to_kwh, counts)
     taken = np.repeat(good, counts)
     steps = (np.arange(len(values)) - np.repeat(np.cumsum(counts) - counts, counts))[taken]
     counts = counts[good]
     minutes = np.repeat(stamps.minutes[good].astype(np.int64), counts) + steps * np.repeat(interval[good], counts)
-    quality = quality_of(cells.get(keys.quality), good, counts, taken)
-    channels = texts.channels_of(cells[keys.channel].dictionary_encode())[good] if keys.channel else None
+    quality = quality_of(cells[keys.quality], good, counts, taken)
     return Block(
         np.repeat(meters[good], counts),
         np.clip(minutes, -(2**31), 2**31 - 1).astype(np.int32),
         values[taken],
         np.repeat(lines[good], counts),
-        np.repeat(channels, counts) if channels is not None and (channels != 1).any() else None,
-        quality if quality is not None and quality.any() else None,
+        np.repeat(channels[good], counts) if (channels[good] != 1).any() else None,
+        quality if quality.any() else None,
     )
 
 
-def quality_of(words: pa.Array | None, good: np.ndarray, counts: np.ndarray, taken: np.ndarray) -> np.ndarray | None:
+def quality_of(words: pa.Array, good: np.ndarray, counts: np.ndarray, taken: np.ndarray) -> np.ndarray:
     """(N,) for each value taken. A list of another length than the values says nothing."""
-    if words is None:
-        return None
     if not pa.types.is_list(words.type):
         return np.repeat(texts.quality_of(words.dictionary_encode())[good], counts)
     lengths = pc.fill_null(pc.list_value_length(words), 0).to_numpy(zero_copy_only=False)
