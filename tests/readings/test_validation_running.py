@@ -257,6 +257,17 @@ def test_days_that_are_filled_in_before_others_leave_a_gap_between(meters):
     assert hits("gap") == [(meters[0].pk, "gap", day(10), day(89))]
 
 
+def test_days_on_a_shelf_between_two_consumers_are_no_gap_and_get_no_estimate(north):
+    first = factories.InstallationFactory(consumer__zone=north, valid=DateRange(None, day(30)))
+    factories.InstallationFactory(consumer__zone=north, meter=first.meter, valid=DateRange(day(33), None))
+    kwh = ordinary(1, DAYS)
+    kwh[0, 30:34] = np.nan
+    store([first.meter], kwh)
+    validate_pending()
+    assert hits() == [(first.meter.pk, "gap", day(33), day(33))]
+    assert list(Estimate.objects.values_list("day", flat=True)) == [day(33)]
+
+
 def test_a_register_that_says_more_than_its_intervals_is_hit(meters):
     kwh = ordinary(days=DAYS)
     store(meters, kwh)

@@ -25,6 +25,13 @@ SELECT meter_id, day - %(epoch)s, quality FROM readings_loadprofile
 WHERE meter_id = ANY(%(meters)s) AND channel = %(channel)s AND day BETWEEN %(first)s AND %(last)s
   AND quality IS NOT NULL
 """
+# Days between two consumers, which a meter spent on a shelf or a test bench.
+AWAY = """
+SELECT meter_id, since - %(epoch)s, until - %(epoch)s
+FROM (SELECT meter_id, upper(valid) AS since, lead(lower(valid)) OVER (PARTITION BY meter_id ORDER BY valid) AS until
+      FROM grid_installation WHERE meter_id = ANY(%(meters)s)) AS installed
+WHERE since < until
+"""
 
 
 @dataclass(frozen=True)
@@ -121,7 +128,7 @@ def read(waiting: Waiting, first: int, last: int) -> tuple[Curves, np.ndarray, n
     days = np.arange(first, last + 1)
     curves = Curves(
         kwh=kwh,
-        checked=(days >= waiting.checked_from[:, None]) & (days <= waiting.checked_until[:, None]),
+        checked=(days >= waiting.checked_from[:, None]) & (days <= waiting.checked_until[:, None]) & ~away(waiting, days),
         first_day=np.datetime64(first, "D"),
         began=waiting.first - first,
         ended=waiting.last - first,
@@ -134,6 +141,16 @@ def read(waiting: Waiting, first: int, last: int) -> tuple[Curves, np.ndarray, n
         # Of a sum of several readings all have to be measured.
         measured[row, day, (quality != Quality.MEASURED).reshape(slots, -1).any(1)] = np.nan
     return curves, edited, measured
+
+
+def away(waiting: Waiting, days: np.ndarray) -> np.ndarray:
+    """(M, D) bool: the meter measured nobody, though it had before and would again: what is missing is no gap."""
+    found = np.zeros((len(waiting.meters), len(days)), bool)
+    with connection.cursor() as cursor:
+        cursor.execute(AWAY, {"meters": waiting.meters.tolist(), "epoch": profiles.EPOCH})
+        for meter, since, until in cursor.fetchall():
+            found[np.searchsorted(waiting.meters, meter)] |= (days >= since) & (days < until)
+    return found
 
 
 def flags(waiting: Waiting, first: int, last: int) -> list[tuple[int, int, np.ndarray]]:
