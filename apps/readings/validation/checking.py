@@ -128,7 +128,9 @@ def read(waiting: Waiting, first: int, last: int) -> tuple[Curves, np.ndarray, n
     days = np.arange(first, last + 1)
     curves = Curves(
         kwh=kwh,
-        checked=(days >= waiting.checked_from[:, None]) & (days <= waiting.checked_until[:, None]) & ~away(waiting, days),
+        checked=(days >= waiting.checked_from[:, None])
+        & (days <= waiting.checked_until[:, None])
+        & ~away(waiting, days),
         first_day=np.datetime64(first, "D"),
         began=waiting.first - first,
         ended=waiting.last - first,
@@ -144,7 +146,7 @@ def read(waiting: Waiting, first: int, last: int) -> tuple[Curves, np.ndarray, n
 
 
 def away(waiting: Waiting, days: np.ndarray) -> np.ndarray:
-    """(M, D) bool: the meter measured nobody, though it had before and would again: what is missing is no gap."""
+    """(M, D) bool: the meter measured nobody, as it had before and would again. What is missing then is no gap."""
     found = np.zeros((len(waiting.meters), len(days)), bool)
     with connection.cursor() as cursor:
         cursor.execute(AWAY, {"meters": waiting.meters.tolist(), "epoch": profiles.EPOCH})
