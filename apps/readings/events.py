@@ -12,6 +12,7 @@ from itertools import islice
 import numpy as np
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from apps.bell import ring
@@ -34,13 +35,14 @@ WITH sent AS (
                 %(details)s::text[]) AS line (meter_id, code, at, source_code, detail)
     ORDER BY meter_id, code, source_code, at
 ),"""
-# A code that was not known when the event came first is known by now, or the other way round: it is the same event.
+# A code that was not known when the event came first is known by now, or means something else by now: it is the same
+# event.
 LEARN = f"""{SENT}
 learned AS (
     UPDATE readings_meterevent event SET code = sent.code
     FROM sent
     WHERE event.meter_id = sent.meter_id AND event.source_code = sent.source_code AND event.at = sent.at
-      AND event.code = 'other' AND sent.code <> 'other'
+      AND (event.code = 'other' OR event.detail = sent.detail) AND sent.code NOT IN ('other', event.code)
       AND NOT EXISTS (SELECT 1 FROM readings_meterevent twin
                       WHERE twin.meter_id = sent.meter_id AND twin.code = sent.code
                         AND twin.source_code = sent.source_code AND twin.at = sent.at)
@@ -59,6 +61,28 @@ added AS (
     RETURNING meter_id
 )
 SELECT DISTINCT meter_id FROM added"""  # noqa: S608 made of our own text alone
+# What two rows told in different words turns out to be one event: one of them goes.
+MEAN = """
+WITH meant AS (
+    SELECT event.id, known.code,
+           row_number() OVER (PARTITION BY event.meter_id, known.code, event.source_code, event.at
+                              ORDER BY event.id) > 1
+           OR EXISTS (SELECT FROM readings_meterevent twin
+                      WHERE twin.meter_id = event.meter_id AND twin.code = known.code
+                        AND twin.source_code = event.source_code AND twin.at = event.at) AS stands_already
+    FROM readings_meterevent event
+    JOIN unnest(%(sources)s::text[], %(details)s::text[], %(codes)s::text[]) AS known (source_code, detail, code)
+      ON known.source_code = event.source_code AND known.detail = event.detail AND known.code <> event.code
+),
+gone AS (
+    DELETE FROM readings_meterevent event USING meant
+    WHERE event.id = meant.id AND meant.stands_already RETURNING event.meter_id
+),
+changed AS (
+    UPDATE readings_meterevent event SET code = meant.code FROM meant
+    WHERE event.id = meant.id AND NOT meant.stands_already RETURNING event.meter_id
+)
+SELECT meter_id FROM gone UNION ALL SELECT meter_id FROM changed"""
 # No reading changed: what was validated stays so.
 RAISE_REVISIONS = """
 UPDATE readings_meterstate
@@ -254,26 +278,19 @@ def withdraw(upload: Upload) -> list[tuple[int, int]]:
 
 @transaction.atomic
 def learn() -> int:
-    """Look again at events whose code nobody knew. How many are known by now."""
-    unknown = MeterEvent.objects.filter(code=Code.OTHER).order_by()
+    """Look again at events whose code nobody knew, or of whose code this utility has said what it means. How many
+    have another meaning by now."""
     meaning = Meaning()
+    doubtful = MeterEvent.objects.filter(Q(code=Code.OTHER) | Q(source_code__in=meaning.said)).order_by()
     known = [
-        (source, detail, code)
-        for source, detail in unknown.values_list("source_code", "detail").distinct()
-        if (code := meaning.of(source, detail)) != Code.OTHER
+        (source, detail, now)
+        for source, detail, code in doubtful.values_list("source_code", "detail", "code").distinct()
+        if (now := meaning.of(source, detail)) not in {Code.OTHER, code}
     ]
     if not known:
         return 0
-    sources, details, codes = zip(*known, strict=True)
-    changed = _first_column(
-        """
-        UPDATE readings_meterevent event SET code = known.code
-        FROM unnest(%(sources)s::text[], %(details)s::text[], %(codes)s::text[]) AS known (source_code, detail, code)
-        WHERE event.code = 'other' AND event.source_code = known.source_code AND event.detail = known.detail
-        RETURNING event.meter_id
-        """,
-        {"sources": list(sources), "details": list(details), "codes": list(codes)},
-    )
+    sources, details, codes = zip(*dict.fromkeys(known), strict=True)
+    changed = _first_column(MEAN, {"sources": list(sources), "details": list(details), "codes": list(codes)})
     raise_revisions(sorted(set(changed)))
     ring("detection.score_pending")
     return len(changed)

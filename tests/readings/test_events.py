@@ -9,7 +9,7 @@ from django.core.management import call_command
 
 from apps.readings import actions, events, tasks
 from apps.readings.event_codes import code_of
-from apps.readings.models import HeldMeter, MeterEvent, MeterState, Upload
+from apps.readings.models import EventMeaning, HeldMeter, MeterEvent, MeterState, Upload
 from tests import factories
 from tests.readings.files import hours, long_csv, rejected, send
 
@@ -183,7 +183,27 @@ def test_a_code_that_somebody_names_later_changes_what_came_and_what_comes(capsy
     call_command("map_events", "E17=cover_opened")
     send(long_csv(("M-1", "2026-03-01 10:15", "E17", ""), ("M-1", "2026-03-02 10:15", "E17", ""), header=HEADER))
     assert [code for _serial, code, _at in stood()] == ["cover_opened", "cover_opened"]
-    assert "1 events are known" in capsys.readouterr().out
+    assert "1 events have another meaning" in capsys.readouterr().out
+
+
+def test_a_code_that_this_utility_uses_otherwise_changes_what_came_and_is_not_told_twice():
+    line = ("M-1", "2026-03-01 10:15", 48, "")
+    send(long_csv(line, header=HEADER))
+    assert [code for _serial, code, _at in stood()] == ["key_changed"]
+    call_command("map_events", "48=cover_opened")
+    assert [code for _serial, code, _at in stood()] == ["cover_opened"]
+    call_command("map_events", "48=magnetic_field")
+    EventMeaning.objects.update(code="currents_unequal")  # said in the admin, before anybody looked again
+    send(long_csv(line, ("M-1", "2026-03-01 11:15", 48, ""), header=HEADER))
+    assert [code for _serial, code, _at in stood()] == ["currents_unequal", "currents_unequal"]
+
+
+def test_two_tellings_that_turn_out_to_mean_the_same_become_one_event():
+    at = "2026-03-01 10:15"
+    send(long_csv(("M-1", at, "E17", "Meter cover removed"), ("M-1", at, "E17", "no idea"), header=HEADER))
+    assert [code for _serial, code, _at in stood()] == ["cover_opened", "other"]
+    call_command("map_events", "E17=cover_opened")
+    assert [code for _serial, code, _at in stood()] == ["cover_opened"]
 
 
 def test_an_event_that_a_fuller_file_explains_is_the_same_event():
