@@ -13,8 +13,10 @@ from django.db import connection
 
 from apps.readings import copying
 from apps.readings.assembly import DAY, Days
-from apps.readings.models import Channel
+from apps.readings.models import Channel, ReadingEdit
 from apps.readings.profiles import EPOCH, MeterRows, stored_rows
+
+DAY_BITS = 20  # of a key that is a meter and a day
 
 # A row that this upload wrote itself, or that holds no reading but only estimates, is no state to go back to.
 KEEP_AS_REVISION = """
@@ -47,7 +49,8 @@ ON CONFLICT (meter_id) DO UPDATE SET
     unvalidated_until = greatest(state.unvalidated_until, excluded.unvalidated_until),
     first_day = least(state.first_day, excluded.first_day),
     last_day = greatest(state.last_day, excluded.last_day),
-    interval_minutes = greatest(state.interval_minutes, excluded.interval_minutes)
+    -- Days of 10 and of 15 minutes have half an hour in common.
+    interval_minutes = lcm(state.interval_minutes::int, excluded.interval_minutes)
 """
 
 
@@ -154,9 +157,29 @@ class Merge:
                 # What this file said stands; a flag that differs by now is a person's edit.
                 own = (stored.uploads[there] == self.upload_id)[:, None]
                 quality = np.where(own & ~differs, flags, quality)
+            # Who sends the same values again says nothing against what a person said of them.
+            doubtful = ~differs.any(axis=1) & (quality != flags).any(axis=1)
+            if doubtful.any():
+                kept = doubtful & self.edited(part.channel, stored.keys[there], stored.uploads[there], doubtful)
+                quality = np.where(kept[:, None], flags, quality)
             part.quality[here] = quality
             differs |= quality != flags
         return differs.any(axis=1)
+
+    def edited(self, channel: Channel, keys: np.ndarray, uploads: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """(R,) bool: of these `rows` (R,), those that stand as a person edited them."""
+        meters, days = keys[rows] >> DAY_BITS, keys[rows] & (1 << DAY_BITS) - 1
+        edits = ReadingEdit.objects.filter(
+            meter__in=np.unique(meters).tolist(),
+            channel=channel,
+            day__range=(date_of(days.min()), date_of(days.max())),
+            undone_at=None,
+        )
+        found = {
+            (keys_of(np.array(meter), np.array(day_number(day))).item(), upload)
+            for meter, day, upload in edits.values_list("meter_id", "day", "upload_id")
+        }
+        return np.array([row in found for row in zip(keys.tolist(), uploads.tolist(), strict=True)], dtype=bool)
 
     def keep_as_revision(self, meters: np.ndarray, days: np.ndarray, channel: Channel = Channel.IMPORT) -> None:
         """Take these days out of the table."""
@@ -216,7 +239,7 @@ def _execute(statement: str, **params: object) -> None:
 
 def keys_of(meters: np.ndarray, days: np.ndarray) -> np.ndarray:
     """(R,) int64, one number for a meter and day."""
-    return meters.astype(np.int64) * 2**20 + days.astype(np.int64)
+    return (meters.astype(np.int64) << DAY_BITS) + days.astype(np.int64)
 
 
 def date_of(day: int) -> date:

@@ -88,6 +88,22 @@ def test_a_day_that_is_sent_again_is_a_new_day(meter, sam):
         edits.undo(edit=done, by=sam)
 
 
+def test_what_a_person_said_outlives_the_same_values_sent_again(sam):
+    """Files overlap: each brings some days once more."""
+    days = [JANUARY + timedelta(days=number) for number in range(22)]
+    lines = {day: hours("M-1", day.isoformat(), 1 + np.arange(24) % 7 / 10) for day in days}
+    send(long_csv(*(line for day in days for line in lines[day])))
+    meter, (marked, replaced) = MeterState.objects.get().meter, days[20:]
+    edits.edit(meter=meter, day=marked, verb="suspect", note="", by=sam)
+    done = edits.edit(meter=meter, day=replaced, verb="substitute", note="", by=sam)
+    again = send(long_csv(*lines[days[19]], *lines[marked], *lines[replaced]))
+    assert (again.days_same, again.days_changed) == (3, 0)
+    assert set(LoadProfile.objects.get(day=marked).quality) == {2}
+    assert LoadProfile.objects.get(day=replaced).estimated_kwh is not None
+    edits.undo(edit=done, by=sam)
+    assert LoadProfile.objects.get(day=replaced).quality is None
+
+
 def test_without_readings_there_is_nothing_to_edit_and_without_weeks_before_no_estimate(meter, sam):
     with pytest.raises(edits.EditRefused, match="nothing to edit"):
         edits.edit(meter=meter, day=JANUARY - timedelta(days=1), verb="suspect", note="", by=sam)

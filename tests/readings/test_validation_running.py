@@ -491,3 +491,12 @@ def test_a_day_at_a_finer_interval_that_takes_no_estimate_is_not_said_to_have_on
     validate_pending()
     assert not Estimate.objects.exists()
     assert not LoadProfile.objects.exclude(estimated_kwh=None).exists()
+
+
+def test_a_meter_that_was_set_from_ten_minutes_to_fifteen_is_checked_at_the_thirty_both_have():
+    for first, step in ((0, 10), (3, 15)):
+        clocks = [f"{minute // 60:02}:{minute % 60:02}" for minute in range(0, 1440, step)]
+        send(long_csv(*(("M-1", f"{day(n)} {clock}", 0) for n in range(first, first + 3) for clock in clocks)))
+    assert MeterState.objects.get().interval_minutes == 30
+    assert validate_pending() == 1
+    assert [(first, last) for _meter, _rule, first, last in hits("zeros")] == [(day(0), day(5))]
