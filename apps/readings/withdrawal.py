@@ -4,6 +4,8 @@ The days that it ever touched are merged anew from the other uploads, as if this
 stays, and with it the way back: importing it again.
 """
 
+import math
+
 import numpy as np
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
@@ -24,11 +26,24 @@ SELECT channel, meter_id, day - %(epoch)s, cardinality(kwh) FROM readings_loadpr
 WHERE upload_id = %(upload)s OR replaced_by_id = %(upload)s
 """
 # A meter without any reading left keeps the days that it had: its score then says that there is nothing to go by.
+LEFT_OVER = """
+SELECT meter_id, min(day), max(day), array_agg(DISTINCT 1440 / cardinality(kwh)) FROM readings_loadprofile
+WHERE meter_id = ANY(%(meters)s) AND 'NaN' <> ANY (kwh) GROUP BY meter_id
+"""
 BOUND_STATES = """
-UPDATE readings_meterstate state SET first_day = left_over.first_day, last_day = left_over.last_day
-FROM (SELECT meter_id, min(day) AS first_day, max(day) AS last_day FROM readings_loadprofile
-      WHERE meter_id = ANY(%(meters)s) AND 'NaN' <> ANY (kwh) GROUP BY meter_id) AS left_over
-WHERE state.meter_id = left_over.meter_id
+WITH left_over AS (
+    SELECT * FROM unnest(%(meters)s::bigint[], %(first_days)s::date[], %(last_days)s::date[], %(intervals)s::int[])
+                  AS given (meter_id, first_day, last_day, interval_minutes)
+),
+-- Estimates of whole days, made while the meter was known by a wider interval; validation makes them anew.
+gone AS (
+    DELETE FROM readings_loadprofile profile USING left_over
+    WHERE profile.meter_id = left_over.meter_id AND 'NaN' = ALL (profile.kwh)
+      AND 1440 / cardinality(profile.kwh) > left_over.interval_minutes
+)
+UPDATE readings_meterstate state
+SET first_day = left_over.first_day, last_day = left_over.last_day, interval_minutes = left_over.interval_minutes
+FROM left_over WHERE state.meter_id = left_over.meter_id
 """
 
 
@@ -54,11 +69,23 @@ def run(upload: Upload, progress: Progress) -> bool:
             raise_revisions(meters[slots == width], days[slots == width], DAY // int(width))
         if gone.periods:
             billing.raise_revisions(*np.array(sorted(gone.periods))[:, [0, 2, 3]].T)
-        with connection.cursor() as cursor:
-            cursor.execute(BOUND_STATES, {"meters": np.unique(meters).tolist()})
+        bound_states(np.unique(meters).tolist())
         upload.status, upload.error = Upload.Status.WITHDRAWN, ""
         upload.save(update_fields=["status", "error"])
     return True
+
+
+def bound_states(meters: list[int]) -> None:
+    """First and last day of meters and the interval that all their days fit, by what is left of their readings."""
+    with connection.cursor() as cursor:
+        cursor.execute(LEFT_OVER, {"meters": meters})
+        left = cursor.fetchall()
+        if left:
+            ids, first_days, last_days, intervals = map(list, zip(*left, strict=True))
+            common = [math.lcm(*minutes) for minutes in intervals]
+            cursor.execute(
+                BOUND_STATES, {"meters": ids, "first_days": first_days, "last_days": last_days, "intervals": common}
+            )
 
 
 def touched(upload: Upload) -> np.ndarray:

@@ -89,6 +89,14 @@ def test_a_meters_first_and_last_day_shrink_with_it(sam):
     assert MeterState.objects.get().last_day == date(2026, 3, 1)
 
 
+def test_a_meter_is_known_by_its_own_interval_again_when_a_wrong_file_of_daily_values_goes(sam):
+    send(long_csv(*hours(), *hours(day="2026-03-03")))
+    wrong = send(long_csv(("M-1", "2026-03-05", 12), ("M-1", "2026-03-06", 12), header="meter,date,kwh"))
+    assert MeterState.objects.get().interval_minutes == 1440
+    withdraw(wrong, sam)
+    assert MeterState.objects.get().interval_minutes == 60
+
+
 def test_the_same_file_may_come_again_after_its_withdrawal_and_then_nothing_is_restored(sam):
     wrong = withdraw(send(long_csv(*hours())), sam)
     again = send(long_csv(*hours()))
