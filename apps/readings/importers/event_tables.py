@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 from django.utils.translation import gettext as _
 
-from apps.readings.importers import stamping, texts
+from apps.readings.importers import dates, stamping, texts
 from apps.readings.importers.base import Block, EventLine, Reading
 from apps.readings.importers.long import Long, find, no_name
 from apps.readings.importers.tables import Batch, Table
@@ -47,10 +47,8 @@ class EventList:
 
     def blocks(self, table: Table, reading: Reading) -> Iterator[Block]:
         found = {name: place for name, place in self.columns(table).items() if place is not None}
-        month_first = texts.is_month_first(table.sample_column(found["time"]))
-        for batch in table.batches(
-            reading, [found["meter"]], [place for name, place in found.items() if name != "meter"]
-        ):
+        month_first = dates.month_first(table, found["time"])
+        for batch in table.batches(reading, list(found.values()), []):  # all of them words, also where they are numbers
             self._note(batch, found, month_first, reading)
             yield nothing()
 

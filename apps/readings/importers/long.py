@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from django.utils.translation import gettext as _
 
-from apps.readings.importers import stamping, texts
+from apps.readings.importers import dates, stamping, texts
 from apps.readings.importers.base import NAME_LENGTH, Block, Reading
 from apps.readings.importers.tables import Batch, Table
 from apps.readings.models import Channel
@@ -49,7 +49,7 @@ class Long:
 
     def blocks(self, table: Table, reading: Reading) -> Iterator[Block]:
         columns = self.columns(table)
-        month_first = texts.is_month_first(table.sample_column(columns["time"]))
+        month_first = dates.month_first(table, columns["time"])
         others = [columns[role] for role in OPTIONAL if role in columns]
         for batch in table.batches(reading, [columns["meter"], columns["time"], *others], [columns["value"]]):
             yield self._block(batch, columns, month_first, table.decimal_comma, reading)
@@ -134,9 +134,11 @@ def channels_of(table: Table, index: int) -> list[int]:
 def are_parted(table: Table, date: int, clock: int) -> bool:
     """Is there a day in the one column, and a time of day in the other?"""
     sample = table.sample_column(date)
-    days = texts.stamps_of(sample, texts.is_month_first(sample))
+    days = texts.stamps_of(sample, dates.month_first(table, date))
     clocks = texts.as_texts(table.sample_column(clock)).to_pylist()
-    return bool(days.valid.any()) and not days.timed.any() and any(texts.clock_minutes(text) >= 0 for text in clocks)
+    # A day may come as its midnight.
+    no_times = not (days.minutes[days.valid & days.timed] % 1440).any()
+    return bool(days.valid.any()) and no_times and any(texts.clock_minutes(text) >= 0 for text in clocks)
 
 
 def with_clock(dates: texts.Stamps, column: pa.Array) -> texts.Stamps:
@@ -152,7 +154,7 @@ def without_header(table: Table) -> dict[str, int]:
     """Places by what stands in the columns, where there is only one way to see it: one column of stamps, one of numbers
     with decimals, one of names."""
     columns = [texts.as_texts(table.sample_column(index)) for index in range(len(table.columns))]
-    stamps = [i for i, column in enumerate(columns) if texts.stamps_of(column).valid.mean() > 0.5]
+    stamps = [i for i, column in enumerate(columns) if texts.stamps_of(column, counted=False).valid.mean() > 0.5]
     others = [i for i in range(len(columns)) if i not in stamps]
     numbers = [i for i in others if texts.numbers_of(columns[i], table.decimal_comma)[1].mean() < 0.5]
     decimals = [i for i in numbers if any(set(",.") & set(text or "") for text in columns[i].to_pylist())]

@@ -42,7 +42,7 @@ TIME = DATE | {
     "time", "timestamp", "datetime", "date_time", "datetimestamp", "stamp", "read_at", "reading_time", "read_time",
     "interval_start", "interval_end", "start", "end", "start_time", "end_time", "starttime", "endtime", "from", "to",
     "period_start", "period_end", "interval_start_time", "interval_end_time", "start_date", "tstp", "ts", "utc",
-    "reading_datetime", "reading_timestamp", "datetime_utc", "local_time", "time_stamp", "__index_level_0__", "index",
+    "reading_datetime", "reading_timestamp", "datetime_utc", "local_time", "time_stamp", "index_level_0", "index",
     "zeit", "zeitstempel", "zeitpunkt", "datum_uhrzeit", "datum_zeit", "datum_von", "von", "ab", "beginn",
     "ablesezeit",
     "horodate", "horodatage", "date_heure", "date_et_heure", "date_de_debut", "debut", "fecha_hora", "fecha_y_hora",
@@ -89,14 +89,18 @@ def unit_of(name: str) -> str | None:
     return {"mwh": "MWh", "kwh": "kWh", "wh": "Wh", "kw": "kW"}[found[1]] if found else None
 
 
+SPREADSHEET_1970 = 25569  # days since 1900, as spreadsheets count them
+SPREADSHEET_MINUTES = 0.1  # four decimals of a day are 9 seconds
 CLOCK = (
-    r"(?:[T ]\s*(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d+)?)?)?"
+    r"(?:[T ]\s*(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d+)?)?"
+    r"(?:\s*(?P<half>[AaPp])\.?[Mm]\.?)?)?"
     r"\s*(?P<zone>[Zz]|UTC|[+-]\d{2}(?::?\d{2})?)?$"
 )
 YEAR_FIRST = r"^\s*(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})" + CLOCK
 COMPACT = r"^\s*(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})" + CLOCK
-DAY_FIRST = r"^\s*(?P<day>\d{1,2})[-/.](?P<month>\d{1,2})[-/.](?P<year>\d{4})" + CLOCK
-MONTH_FIRST = r"^\s*(?P<month>\d{1,2})[-/.](?P<day>\d{1,2})[-/.](?P<year>\d{4})" + CLOCK
+YEAR_LAST = r"(?:[-/.](?P<year>\d{4})|[/.](?P<short>\d{2}))" + CLOCK
+DAY_FIRST = r"^\s*(?P<day>\d{1,2})[-/.](?P<month>\d{1,2})" + YEAR_LAST
+MONTH_FIRST = r"^\s*(?P<month>\d{1,2})[-/](?P<day>\d{1,2})" + YEAR_LAST
 
 
 @dataclass(frozen=True)
@@ -111,15 +115,6 @@ class Stamps:
         return Stamps(
             self.minutes[indices], self.valid[indices], self.whole[indices], self.zoned[indices], self.timed[indices]
         )
-
-
-def is_month_first(sample: pa.Array) -> bool:
-    """Do dates such as 3/14/2026 occur? Where nothing tells, the day comes first."""
-    if not pa.types.is_string(sample.type):
-        return False
-    found = [re.match(r"\s*(\d{1,2})[-/.](\d{1,2})[-/.]\d{4}", text or "") for text in sample.to_pylist()]
-    parts = [(int(match[1]), int(match[2])) for match in found if match]
-    return any(second > 12 for _, second in parts) and all(first <= 12 for first, _ in parts)
 
 
 def as_texts(column: pa.Array) -> pa.Array:
@@ -152,15 +147,16 @@ def shown(cell: pa.Scalar) -> str:
     return "" if value is None else str(value)
 
 
-def stamps_of(column: pa.Array, month_first: bool = False) -> Stamps:
-    """Stamps of a column of timestamps, dates or texts."""
+def stamps_of(column: pa.Array, month_first: bool = False, *, counted: bool = True) -> Stamps:
+    """Stamps of a column of timestamps, dates or texts; `counted`: also of numbers that count since a beginning."""
     if pa.types.is_dictionary(column.type):
         indices = pc.fill_null(column.indices, len(column.dictionary)).to_numpy(zero_copy_only=False)
         distinct = pa.concat_arrays([column.dictionary, pa.nulls(1, column.dictionary.type)])
-        return stamps_of(distinct, month_first).take(indices)
+        return stamps_of(distinct, month_first, counted=counted).take(indices)
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
         return _typed_stamps(column)
-    return _text_stamps(pc.cast(column, pa.string()), month_first)
+    stamps = _text_stamps(pc.cast(column, pa.string()), month_first)
+    return stamps if stamps.valid.all() or not counted else _with_counted(stamps, pc.cast(column, pa.string()))
 
 
 def _typed_stamps(column: pa.Array) -> Stamps:
@@ -184,29 +180,46 @@ def _text_stamps(texts: pa.Array, month_first: bool) -> Stamps:
                 into[better] = source[better]
         if stamps.valid.all():
             break
-    return stamps if stamps.valid.all() else _with_seconds_since_1970(stamps, texts)
-
-
-def _with_seconds_since_1970(stamps: Stamps, texts: pa.Array) -> Stamps:
-    """Stamps as programs count them, in seconds or thousandths: moments, whatever clock hung on the wall."""
-    found = pc.fill_null(pc.match_substring_regex(texts, r"^\s*[12]\d{9}(?:\d{3})?\s*$"), False)
-    rows = found.to_numpy(zero_copy_only=False) & ~stamps.valid
-    if rows.any():
-        counts = pc.cast(pc.utf8_trim_whitespace(pc.filter(texts, pa.array(rows))), pa.int64()).to_numpy()
-        seconds = np.where(counts > 10**10, counts // 1000, counts)
-        stamps.minutes[rows] = seconds // 60
-        stamps.whole[rows] = seconds % 60 == 0
-        stamps.valid[rows] = stamps.zoned[rows] = stamps.timed[rows] = True
     return stamps
+
+
+def _with_counted(stamps: Stamps, texts: pa.Array) -> Stamps:
+    """Stamps as programs count them: in seconds since 1970 or fractions of them, which are moments, whatever clock hung
+    on the wall; and as spreadsheets do, in days of that clock since 1900."""
+    digits = pc.utf8_trim_whitespace(texts)
+    seconds = _rows(digits, r"^[12]\d{9}(?:\d{3}){0,3}$") & ~stamps.valid
+    if seconds.any():
+        counts = pc.cast(pc.filter(digits, pa.array(seconds)), pa.int64()).to_numpy()
+        unit = 1000 ** np.searchsorted([10**10, 10**13, 10**16], counts, side="right")
+        stamps.minutes[seconds] = counts // unit // 60
+        stamps.whole[seconds] = counts % (60 * unit) == 0
+        stamps.valid[seconds] = stamps.zoned[seconds] = stamps.timed[seconds] = True
+    days = _rows(digits, r"^[345]\d{4}(?:[.,]\d+)?$") & ~stamps.valid
+    if days.any():
+        counts = pc.cast(pc.replace_substring(pc.filter(digits, pa.array(days)), ",", "."), pa.float64()).to_numpy()
+        minutes = (counts - SPREADSHEET_1970) * 1440
+        stamps.minutes[days] = np.rint(minutes)
+        stamps.whole[days] = np.abs(minutes - np.rint(minutes)) < SPREADSHEET_MINUTES
+        stamps.timed[days] = counts % 1 > 0
+        stamps.valid[days] = True
+    return stamps
+
+
+def _rows(texts: pa.Array, pattern: str) -> np.ndarray:
+    return pc.fill_null(pc.match_substring_regex(texts, pattern), False).to_numpy(zero_copy_only=False)
 
 
 def _matching_stamps(parts: pa.StructArray) -> Stamps:
     def number(name: str) -> np.ndarray:
+        if parts.type.get_field_index(name) < 0:
+            return np.zeros(len(parts), dtype=np.int64)
         digits = pc.fill_null(pc.struct_field(parts, name), "0")
         return pc.cast(pc.if_else(pc.equal(digits, ""), "0", digits), pa.int64()).to_numpy(zero_copy_only=False)
 
     year, month, day = number("year"), number("month"), number("day")
     hour, minute, second = number("hour"), number("minute"), number("second")
+    if parts.type.get_field_index("short") >= 0:
+        year = np.where(year, year, 2000 + number("short"))
     months = (np.clip(year, 1, 9999) - 1970) * 12 + np.clip(month, 1, 12) - 1
     first = months.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
     length = (months + 1).astype("datetime64[M]").astype("datetime64[D]").astype(np.int64) - first
@@ -214,6 +227,11 @@ def _matching_stamps(parts: pa.StructArray) -> Stamps:
     valid &= (year >= 1) & (month >= 1) & (month <= 12) & (day >= 1) & (day <= length)
     # 24:00 is the end of the day.
     valid &= (minute < 60) & (second < 60) & ((hour < 24) | ((hour == 24) & (minute == 0)))
+    half = pc.utf8_lower(pc.fill_null(pc.struct_field(parts, "half"), ""))
+    if (halved := pc.not_equal(half, "").to_numpy(zero_copy_only=False)).any():
+        valid &= ~halved | (hour >= 1) & (hour <= 12)
+        afternoon = pc.equal(half, "p").to_numpy(zero_copy_only=False)
+        hour = np.where(halved, hour % 12 + 12 * afternoon, hour)
     zones = pc.fill_null(pc.struct_field(parts, "zone"), "")
     offset = _offset_minutes(zones)
     minutes = (first + day - 1) * 1440 + hour * 60 + minute - offset

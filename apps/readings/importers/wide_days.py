@@ -6,24 +6,27 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from apps.readings.importers import stamping, texts
+from apps.readings.importers import dates, stamping, texts
 from apps.readings.importers.base import Block, Reading
 from apps.readings.importers.long import find, no_name
 from apps.readings.importers.tables import Table
-from apps.readings.importers.wide_times import matrix
+from apps.readings.importers.wide_times import looks_like_stamps, matrix
 
 
 class WideDays:
     def day_columns(self, table: Table) -> tuple[list[int], texts.Stamps]:
         """Positions of the columns whose name is a date, and those dates."""
-        stamps = texts.stamps_of(
-            pa.array(table.columns, pa.string()), texts.is_month_first(pa.array(table.columns, pa.string()))
-        )
+        # A number of ten digits is rather a meter's than a count of seconds.
+        stamps = texts.stamps_of(pa.array(table.columns, pa.string()), dates.of_names(table.columns), counted=False)
         columns = np.flatnonzero(stamps.valid)
         return columns.tolist(), stamps.take(columns)
 
     def fits(self, table: Table) -> bool:
-        return len(self.day_columns(table)[0]) > len(table.columns) / 2 and self.meter_column(table) is not None
+        meter = self.meter_column(table)
+        if meter is None or len(self.day_columns(table)[0]) <= len(table.columns) / 2:
+            return False
+        # Meters may have numbers such as 20240105; then a row is a time.
+        return not looks_like_stamps(table.sample_column(meter), counted=False)
 
     def meter_column(self, table: Table) -> int | None:
         days = set(self.day_columns(table)[0])

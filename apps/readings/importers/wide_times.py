@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from django.utils.translation import gettext as _
 
-from apps.readings.importers import stamping, texts
+from apps.readings.importers import dates, stamping, texts
 from apps.readings.importers.base import Block, Reading
 from apps.readings.importers.long import find, no_name
 from apps.readings.importers.tables import Batch, Table
@@ -24,7 +24,8 @@ class WideTimes:
         named = find(table, texts.TIME)
         if named is not None:
             return named
-        return 0 if looks_like_stamps(table.sample_column(0)) else None
+        counted = texts.word(table.columns[0]) not in texts.METER  # or is a number rather a meter's?
+        return 0 if looks_like_stamps(table.sample_column(0), counted) else None
 
     def fits(self, table: Table) -> bool:
         time = self.time_column(table)
@@ -49,7 +50,7 @@ class WideTimes:
         meters = self.meter_columns(table, time)[: reading.meters_wanted]
         names = [table.columns[index] for index in meters]
         positions = reading.positions(names)
-        month_first = texts.is_month_first(table.sample_column(time))
+        month_first = dates.month_first(table, time)
         for batch in table.batches(reading, [time], meters):
             yield self._block(batch, time, meters, names, positions, month_first, table.decimal_comma, reading)
 
@@ -108,10 +109,10 @@ def matrix(batch: Batch, columns: list[int], names: list[str], comma: bool, read
     return values
 
 
-def looks_like_stamps(column: pa.Array) -> bool:
+def looks_like_stamps(column: pa.Array, counted: bool = True) -> bool:
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
         return True
     if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
         return False
     filled = column.drop_null()
-    return len(filled) > 0 and bool(texts.stamps_of(filled).valid.mean() > 0.5)
+    return len(filled) > 0 and bool(texts.stamps_of(filled, counted=counted).valid.mean() > 0.5)

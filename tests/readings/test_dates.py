@@ -1,0 +1,99 @@
+"""Dates as senders write them: which number is the month, two-digit years, halves of the day, counted days."""
+
+from datetime import datetime, timedelta
+
+import numpy as np
+import pytest
+
+from apps.readings import importers
+from apps.readings.importers import dates
+from apps.readings.importers.base import FileFault, Reading, Rejects
+
+
+def stamps(tmp_path, content: str) -> tuple[list[str], Reading]:
+    """Different stamps of a file in order, to the minute."""
+    path = tmp_path / "a.csv"
+    path.write_text(content)
+    reading = Reading(Rejects(20))
+    blocks = list(importers.recognise(path).blocks(path, reading))
+    minutes = np.unique(np.concatenate([block.minutes for block in blocks]))
+    return minutes.astype("datetime64[m]").astype(str).tolist(), reading
+
+
+def american(moment: datetime) -> str:
+    return f"{moment.month}/{moment.day}/{moment.year} {moment.hour}:{moment.minute:02}"
+
+
+def hours_from(first: str, days: int) -> list[datetime]:
+    return [datetime.fromisoformat(first) + timedelta(hours=hour) for hour in range(24 * days)]
+
+
+@pytest.mark.parametrize("days", [10, 40])
+@pytest.mark.parametrize("header", ["meter,time,kwh\n", "time,A,B\n"])
+def test_months_come_first_where_days_beyond_the_beginning_say_so_or_the_hours_do(tmp_path, header, days):
+    moments = hours_from("2025-01-01", days)
+    row = "M-1,{},1\n" if header.startswith("meter") else "{},1,2\n"
+    found, reading = stamps(tmp_path, header + "".join(row.format(american(moment)) for moment in moments))
+    assert (found[0], found[-1], len(found)) == ("2025-01-01T00:00", f"{moments[-1]:%Y-%m-%dT%H:%M}", days * 24)
+    assert reading.rejects.count == 0
+
+
+def test_days_come_first_where_a_day_beyond_the_beginning_says_so(tmp_path):
+    rows = [f"M-1,{moment:%d/%m/%Y %H:%M},1\n" for moment in hours_from("2025-02-01", 20)]
+    found, reading = stamps(tmp_path, "meter,time,kwh\n" + "".join(rows))
+    assert (found[-1], len(found), reading.rejects.count) == ("2025-02-20T23:00", 480, 0)
+
+
+@pytest.mark.parametrize(("zone", "day"), [("Europe/Madrid", "2025-05-01"), ("America/Chicago", "2025-01-05")])
+def test_where_nothing_tells_people_write_as_they_do_where_the_utility_is(tmp_path, settings, zone, day):
+    settings.UTILITY_TIME_ZONE = zone
+    dates.month_first.cache_clear()
+    assert stamps(tmp_path, "meter,date,kwh\nM-1,1/5/2025,1\nM-2,1/5/2025,1\n")[0] == [f"{day}T00:00"]
+
+
+def test_a_day_that_is_still_to_come_is_not_meant(tmp_path, monkeypatch):
+    monkeypatch.setattr(dates.times, "today", lambda: int(np.datetime64("2026-03-10", "D").astype(int)))
+    assert stamps(tmp_path, "meter,date,kwh\nM-1,3/9/2026,1\nM-2,3/9/2026,1\n")[0] == ["2026-03-09T00:00"]
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("05.03.25 07:30", "2025-03-05T07:30"),
+        ("18/3/25 7:30", "2025-03-18T07:30"),
+        ("3/25/2025 12:15 AM", "2025-03-25T00:15"),
+        ("03/25/2025 12:15:00 p.m.", "2025-03-25T12:15"),
+        ("2025-03-25 1:15 PM", "2025-03-25T13:15"),
+        ("45741.0104167", "2025-03-25T00:15"),
+        ("1742861700000000000", "2025-03-25T00:15"),
+        ("1742861700000000", "2025-03-25T00:15"),
+    ],
+)
+def test_a_stamp_is_understood_as_its_program_writes_it(tmp_path, text, moment):
+    found, reading = stamps(tmp_path, f"meter,time,kwh\nM-1,{text},1\n")
+    assert (found, reading.rejects.kept) == ([moment], [])
+
+
+def test_thirteen_in_the_afternoon_is_no_time(tmp_path):
+    _found, reading = stamps(tmp_path, "meter,time,kwh\nM-1,2025-03-25 11:15 PM,1\nM-1,2025-03-25 13:15 PM,1\n")
+    assert [(line, why) for line, why, _text in reading.rejects.kept] == [(3, "not a date and time")]
+
+
+@pytest.mark.parametrize("days", [["25/12/01", "25/12/02", "25/12/03"], ["25/11/24"]])
+def test_a_year_of_two_digits_that_comes_first_is_refused(tmp_path, monkeypatch, days):
+    monkeypatch.setattr(dates.times, "today", lambda: int(np.datetime64("2026-03-10", "D").astype(int)))
+    with pytest.raises(FileFault, match="do not say which number is the year"):
+        stamps(tmp_path, "meter,date,kwh\n" + "".join(f"M-1,{day},1\n" for day in days))
+
+
+def test_a_day_may_come_as_its_midnight_beside_a_column_of_hours(tmp_path):
+    rows = [f"M-1,2025-03-01 00:00:00,{hour},1\n" for hour in range(24)]
+    assert len(stamps(tmp_path, "meter,date,hour,kwh\n" + "".join(rows))[0]) == 24
+
+
+@pytest.mark.parametrize("first", [1000000001, 20240101, 45296])
+def test_meters_whose_numbers_could_be_dates_are_meters_beside_a_column_of_times(tmp_path, first):
+    names = [str(first + place) for place in range(3)]
+    rows = [f"2025-03-01 {hour:02}:00,1,2,3\n" for hour in range(24)]
+    found, reading = stamps(tmp_path, ",".join(["reading", *names]) + "\n" + "".join(rows))
+    assert (reading.names, len(found)) == (names, 24)
