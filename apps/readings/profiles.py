@@ -61,8 +61,9 @@ def read_window(
     """All readings of the meters from first_day to last_day, both included, in one query.
 
     Meters with different intervals are brought to the coarsest that all of them fit in, by summing; a sum with a
-    missing part is missing. `slots` asks for that many slots a day instead (a divisor of every meter's own). With
-    `measured_only` a value that the sender estimated or edited is missing too. A meter may be asked for twice.
+    missing part is missing. `slots` asks for that many slots a day instead; a day that does not part into them, such as
+    one of hours where quarters are asked for, is missing. With `measured_only` a value that the sender estimated or
+    edited is missing too. A meter may be asked for twice.
     """
     rows = list(stored_rows(meter_ids, first_day, last_day, channel))
     slots = slots or reduce(gcd, (part.kwh.shape[1] for part in rows), 0) or 24
@@ -71,6 +72,8 @@ def read_window(
     offset = (first_day - EPOCH).days
     kwh = np.full((len(position), days, slots), np.nan, dtype=np.float32)
     for part in rows:
+        if part.kwh.shape[1] % slots:
+            continue
         found = part.kwh
         if measured_only and part.quality is not None:
             found = np.where(is_made_up(part.quality), np.float32(np.nan), found)

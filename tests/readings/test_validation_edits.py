@@ -111,6 +111,16 @@ def test_without_readings_there_is_nothing_to_edit_and_without_weeks_before_no_e
         edits.edit(meter=meter, day=JANUARY, verb="substitute", note="", by=sam)
 
 
+def test_a_meter_set_to_a_finer_interval_has_its_day_estimated_from_the_days_since(sam, consumer):
+    meter = factories.InstallationFactory(consumer=consumer).meter
+    factories.store_profiles(meter, JANUARY - timedelta(days=7), np.full((7, 24), 9))
+    factories.store_profiles(meter, JANUARY, np.full((15, 96), 0.1))
+    edits.edit(meter=meter, day=JANUARY + timedelta(days=14), verb="substitute", note="", by=sam)
+    assert LoadProfile.objects.latest("day").estimated_kwh == pytest.approx([0.1] * 96)
+    with pytest.raises(edits.EditRefused, match="no estimate"):
+        edits.edit(meter=meter, day=JANUARY + timedelta(days=3), verb="substitute", note="", by=sam)
+
+
 def edit_by_page(client, consumer, **more):
     return client.post(reverse("reading_edit", args=[consumer.number]), {"day": DAY, "verb": "suspect"} | more)
 
