@@ -104,4 +104,5 @@ def _days(seen: set[tuple[int, int, int]], month_first: bool) -> np.ndarray:
         return np.zeros(0, dtype=np.int64)
     months, days, years = np.clip(parts[:, 0], 1, 12), parts[:, 1], parts[:, 2]
     years = np.where(years < 100, years + 2000, years)
-    return ((years - 1970) * 12 + months - 1).astype("datetime64[M]").astype("datetime64[D]").astype(np.int64) + days - 1
+    firsts = ((years - 1970) * 12 + months - 1).astype("datetime64[M]").astype("datetime64[D]")
+    return firsts.astype(np.int64) + days - 1
