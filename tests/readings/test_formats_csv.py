@@ -1,5 +1,7 @@
 """CSV as it comes from many countries and programs: delimiters, decimals, names of columns, columns beside readings."""
 
+import json
+
 import pytest
 
 from apps.readings import importers
@@ -59,6 +61,35 @@ def test_thousands_may_be_parted_where_decimals_have_a_comma(tmp_path, cell, val
 def test_thousands_may_be_parted_where_decimals_have_a_point(tmp_path, cell, value):
     found, _reading = read(tmp_path, f"meter,time,kwh\nM-1,2026-03-01 00:00,0.125\nM-1,2026-03-01 01:00,{cell}\n")
     assert [row[2] for row in found] == [0.125, value]
+
+
+@pytest.mark.parametrize(
+    ("cells", "values"),
+    [
+        (['"0,681"', '"1,250"'], [0.681, 1.25]),
+        (['"1,25"', '"2,5"'], [1.25, 2.5]),
+        (['"1,250"', '"2,500"'], [1250, 2500]),
+        (['"1,250.5"', '"0.681"'], [1250.5, 0.681]),
+    ],
+)
+def test_a_quoted_comma_parts_decimals_where_it_cannot_part_thousands(tmp_path, cells, values):
+    rows = [f"M-1,2026-03-01 0{hour}:00,{cell}\n" for hour, cell in enumerate(cells)]
+    found, reading = read(tmp_path, "meter,time,kwh\n" + "".join(rows))
+    assert ([row[2] for row in found], reading.rejects.kept) == (values, [])
+
+
+def test_a_point_parts_thousands_where_hundreds_have_none(tmp_path):
+    rows = [f"M-1;2026-03-01 0{hour}:00;{cell}\n" for hour, cell in enumerate(["950", "1.234", "870", "12.010"])]
+    found, _reading = read(tmp_path, "meter;time;wh\n" + "".join(rows))
+    assert [row[2] for row in found] == [950, 1234, 870, 12010]
+    found, _reading = read(tmp_path, "meter;time;kwh\n" + "".join(rows).replace("870", "0.870"))
+    assert [row[2] for row in found] == [950, 1.234, 0.87, 12.01]
+
+
+def test_texts_in_json_may_have_decimal_commas(tmp_path):
+    rows = [{"meter": "M-1", "time": f"2026-03-01T0{hour}:00Z", "kwh": f"0,{hour}25"} for hour in range(3)]
+    found, _reading = read(tmp_path, json.dumps(rows))
+    assert [row[2] for row in found] == [0.025, 0.125, 0.225]
 
 
 def test_a_point_stays_a_point_where_a_note_has_a_comma(tmp_path):

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from apps.readings.importers import dates, stamping, texts
 from apps.readings.importers.base import NAME_LENGTH, Block, Reading
-from apps.readings.importers.tables import Batch, Table
+from apps.readings.importers.tables import Batch, Table, has_decimal_comma
 from apps.readings.models import Channel
 
 NEEDED = ("meter", "time", "value")
@@ -50,9 +50,10 @@ class Long:
     def blocks(self, table: Table, reading: Reading) -> Iterator[Block]:
         columns = self.columns(table)
         month_first = dates.month_first(table, columns["time"])
+        comma = has_decimal_comma(table, [columns["value"]])
         others = [columns[role] for role in OPTIONAL if role in columns]
         for batch in table.batches(reading, [columns["meter"], columns["time"], *others], [columns["value"]]):
-            yield self._block(batch, columns, month_first, table.decimal_comma, reading)
+            yield self._block(batch, columns, month_first, comma, reading)
 
     def _block(self, batch: Batch, columns: dict[str, int], month_first: bool, comma: bool, reading: Reading) -> Block:
         cells = {role: batch.columns[columns[role]] for role in (*NEEDED, *OPTIONAL) if role in columns}

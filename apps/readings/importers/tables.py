@@ -10,7 +10,10 @@ import numpy as np
 import pyarrow as pa
 from django.utils.translation import gettext as _
 
+from apps.readings.importers import texts
 from apps.readings.importers.base import Block, FileFault, Reading
+
+COLUMNS_LOOKED_AT = 50
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,22 @@ class TableFormat:
     def table(self, path: Path) -> Table:
         state = path.stat()
         return _opened(self.open, path, state.st_mtime_ns, state.st_size)
+
+
+def has_decimal_comma(table: Table, values: list[int]) -> bool:
+    """Do these columns write decimals with a comma, or thousands with a point? Where a comma parts columns, or they are no
+    text, it takes a number such as 0,125 to tell: 1,125 may be thousands."""
+    if table.decimal_comma:
+        return True
+    texts_only = [column for column in map(table.sample_column, values[:COLUMNS_LOOKED_AT]) if is_text(column.type)]
+    cells = [text for column in texts_only for text in column.to_pylist() if text]
+    if getattr(table, "delimiter", ",") != "," and texts.has_point_thousands(cells):
+        return True
+    return texts.has_decimal_comma(cells, texts.NO_THOUSANDS)
+
+
+def is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
 
 
 @lru_cache(maxsize=4)

@@ -260,16 +260,26 @@ def _as_int32(minutes: np.ndarray) -> np.ndarray:
 
 NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
 # Digits in threes, parted by what does not part decimals there.
-GROUPED = r"^\s*[+-]?\d{1,3}(?:[,'’ \x{a0}\x{202f}]\d{3})+(?:\.\d+)?\s*$"
-GROUPED_BEFORE_COMMA = r"^\s*[+-]?\d{1,3}(?:[.'’ \x{a0}\x{202f}]\d{3})+(?:,\d+)?\s*$"
+GROUPED = r"^\s*[+-]?[1-9]\d{0,2}(?:[,'’ \x{a0}\x{202f}]\d{3})+(?:\.\d+)?\s*$"
+GROUPED_BEFORE_COMMA = r"^\s*[+-]?[1-9]\d{0,2}(?:[.'’ \x{a0}\x{202f}]\d{3})+(?:,\d+)?\s*$"
 COMMA_DECIMALS = re.compile(r"[+-]?(?:\d+|\d{1,3}(?:[.'’ \xa0\u202f]\d{3})+),\d+")
+NO_THOUSANDS = re.compile(r"[+-]?(?:0,\d+|\d+,(?:\d{1,2}|\d{4,}))")
 POINT_DECIMALS = re.compile(r"[+-]?\d+\.(?:\d{1,2}|\d{4,})")
+POINT_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+")
+HUNDREDS = re.compile(r"[1-9]\d{2}")
 
 
-def has_decimal_comma(cells: Iterable[str]) -> bool:
+def has_decimal_comma(cells: Iterable[str], pattern: re.Pattern = COMMA_DECIMALS) -> bool:
     """Some number has a decimal comma, and none a decimal point."""
     numbers = [cell.strip() for cell in cells]
-    return any(map(COMMA_DECIMALS.fullmatch, numbers)) and not any(map(POINT_DECIMALS.fullmatch, numbers))
+    return any(map(pattern.fullmatch, numbers)) and not any(map(POINT_DECIMALS.fullmatch, numbers))
+
+
+def has_point_thousands(cells: Iterable[str]) -> bool:
+    """Beside hundreds that are written without a point, every point stands before three digits: 950, 1.234, 870."""
+    numbers = [cell.strip() for cell in cells]
+    pointed = [number for number in numbers if "." in number]
+    return bool(pointed) and all(map(POINT_THOUSANDS.fullmatch, pointed)) and any(map(HUNDREDS.fullmatch, numbers))
 
 
 def numbers_of(column: pa.Array, decimal_comma: bool = False) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from apps.readings.importers import dates, stamping, texts
 from apps.readings.importers.base import Block, Reading
 from apps.readings.importers.long import find, no_name
-from apps.readings.importers.tables import Table
+from apps.readings.importers.tables import Table, has_decimal_comma
 from apps.readings.importers.wide_times import looks_like_stamps, matrix
 
 
@@ -42,8 +42,9 @@ class WideDays:
         names = [table.columns[index] for index in days]
         header = np.ones(len(days), dtype=np.int32)
         good = stamping.check(stamps, header, lambda i: names[i], reading)
+        comma = has_decimal_comma(table, days)
         for batch in table.batches(reading, [meter], days):
-            values = matrix(batch, days, names, table.decimal_comma, reading)[good].T  # (R, days)
+            values = matrix(batch, days, names, comma, reading)[good].T  # (R, days)
             meters = reading.positions(pc.cast(batch.columns[meter], pa.string()).to_pylist())
             nameless = np.flatnonzero((meters < 0) & ~np.isnan(values).all(axis=1))
             if len(nameless):

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from apps.readings.importers import dates, stamping, texts
 from apps.readings.importers.base import Block, Reading
 from apps.readings.importers.long import find, no_name
-from apps.readings.importers.tables import Batch, Table
+from apps.readings.importers.tables import Batch, Table, has_decimal_comma
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,9 @@ class WideTimes:
         meters = self.meter_columns(table, time)[: reading.meters_wanted]
         names = [table.columns[index] for index in meters]
         positions = reading.positions(names)
-        month_first = dates.month_first(table, time)
+        month_first, comma = dates.month_first(table, time), has_decimal_comma(table, meters)
         for batch in table.batches(reading, [time], meters):
-            yield self._block(batch, time, meters, names, positions, month_first, table.decimal_comma, reading)
+            yield self._block(batch, time, meters, names, positions, month_first, comma, reading)
 
     def _block(
         self,
