@@ -590,7 +590,11 @@ class MeterReplacements(APIView):
     @extend_schema(
         tags=["reference data"],
         request=MeterReplacementSerializer,
-        responses={200: ReferenceDetailSerializer, 202: ReferenceDetailSerializer},
+        responses={
+            200: ReferenceDetailSerializer,
+            202: ReferenceDetailSerializer,
+            400: {"type": "object", "additionalProperties": {}},
+        },
     )
     def post(self, request):
         """A consumer's meter ends on a day and another begins; the consumer keeps one history across both. The answer
@@ -604,6 +608,8 @@ class MeterReplacements(APIView):
             raise serializers.ValidationError(
                 {"consumer": ["There is none of this number, or it is not yours to see."]}
             )
+        if faults := actions.replacement_faults(consumer=consumer, serial=data["serial"], on=data["on"]):
+            raise serializers.ValidationError({name: [reason] for name, reason in faults.items()})
         found = actions.replace_meter(consumer=consumer, by=request.user, **data)
         answer = ReferenceDetailSerializer(found, context={"request": request}).data
         return Response(answer, status.HTTP_200_OK if found.is_settled else status.HTTP_202_ACCEPTED)

@@ -100,7 +100,7 @@ def test_a_meter_is_replaced_on_its_consumers_page(desk):
     assert "M-1" in desk.get(address).content.decode()
     page = desk.post(address, {"serial": "M-1", "on": "2026-04-01"}).content.decode()
     assert "This is the meter that is there now" in page
-    assert "came later" in desk.post(address, {"serial": "M-9", "on": "2020-04-01"}).content.decode()
+    assert "came on 2024-01-01" in desk.post(address, {"serial": "M-9", "on": "2020-04-01"}).content.decode()
     assert "is at the consumer C-2" in desk.post(address, {"serial": "M-2", "on": "2026-04-01"}).content.decode()
     answer = desk.post(address, {"serial": "M-9", "on": "2026-04-01", "last_register_kwh": "812.5"})
     assert answer.url == reverse("consumer", args=["C-1"])
@@ -164,6 +164,16 @@ def test_a_meter_is_replaced_by_api(desk):
     told = desk.post("/api/v1/grid/meter-replacements", body, content_type="application/json").json()
     assert told["status"] == "applied"
     assert Installation.objects.current().get(meter__serial="M-9").valid.lower == date(2026, 4, 1)
+    factories.MeterFactory(serial="M-old", closed_on=date(2025, 1, 1))
+    for wrong in (
+        {"serial": "M-9"},  # there now
+        {"serial": "M-8"},  # on the day on which that one came
+        {"serial": "M-8", "on": "2024-01-01"},
+        {"serial": "M-8", "on": "2226-04-01"},
+        {"serial": "M-old", "on": "2026-05-01"},
+    ):
+        answer = desk.post("/api/v1/grid/meter-replacements", body | wrong, content_type="application/json")
+        assert answer.status_code == 400
     body["consumer"] = "nobody"
     assert desk.post("/api/v1/grid/meter-replacements", body, content_type="application/json").status_code == 400
 

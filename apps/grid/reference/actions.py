@@ -7,7 +7,7 @@ import logging
 import time
 import traceback
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, timedelta
 from functools import cached_property
 
 from django.conf import settings
@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from apps import claims
 from apps.accounts.models import User
 from apps.bell import ring
-from apps.grid.models import Consumer, ReferenceImport
+from apps.grid.models import Consumer, Meter, ReferenceImport
 from apps.grid.reference import applying, journal, kinds, planning, showing, sources, staging
 from apps.grid.reference.sources import FileFault, Source
 
@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 Status = ReferenceImport.Status
 TASK = "grid.reference_pending"
 ROWS_UNDONE_AT_ONCE = 2000
+DAYS_AHEAD = 366  # that the exchange of a meter may be written down before it happens
 
 
 class MoveNotAllowed(Exception):
@@ -190,6 +191,26 @@ def undo(*, reference: ReferenceImport, by: User) -> ReferenceImport:
     return reference
 
 
+def replacement_faults(*, consumer: Consumer, serial: str, on: date) -> dict[str, str]:
+    """Field → why this meter cannot follow the consumer's present one on that day. Whose it is now, the import says."""
+    faults = {}
+    current = consumer.installations.current().select_related("meter").first()
+    meter = Meter.objects.filter(serial=serial).first()
+    if current and current.meter.serial == serial:
+        faults["serial"] = _("This is the meter that is there now.")
+    elif meter and meter.kind == Meter.Kind.SUM:
+        faults["serial"] = _("This is the sum meter of a transformer.")
+    elif meter and meter.closed_on and meter.closed_on <= on:
+        faults["serial"] = _("This meter was closed on %(day)s.") % {"day": meter.closed_on}
+    if current and current.valid.lower and on <= current.valid.lower:
+        faults["on"] = _("The meter that is there now came on %(day)s: the change is later than that.") % {
+            "day": current.valid.lower
+        }
+    elif on > timezone.localdate() + timedelta(days=DAYS_AHEAD):
+        faults["on"] = _("This day is more than a year ahead.")
+    return faults
+
+
 def replace_meter(
     *,
     consumer: Consumer,
@@ -199,7 +220,8 @@ def replace_meter(
     last_register_kwh=None,
     first_register_kwh=None,
 ) -> ReferenceImport:
-    """A consumer's meter ends on a day and another begins: an import of one or two links, and undone like one."""
+    """A consumer's meter ends on a day and another begins: an import of one or two links, and undone like one. The
+    caller has asked for `replacement_faults`."""
     current = consumer.installations.current().select_related("meter").first()
     rows = []
     if current:

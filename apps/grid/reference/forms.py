@@ -3,7 +3,7 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from apps.grid.models import Consumer, Meter, ReferenceImport
+from apps.grid.models import Consumer, ReferenceImport
 from apps.grid.reference import actions, kinds, values
 
 SELECT = {"class": "form-select"}
@@ -113,20 +113,19 @@ class ReplaceMeterForm(forms.Form):
 
     def __init__(self, consumer: Consumer, *args, **kwargs):
         super().__init__(*args, initial={"on": timezone.localdate()}, label_suffix="", **kwargs)
+        self.consumer = consumer
         self.current = consumer.installations.current().select_related("meter").first()
 
     def clean_serial(self):
         serial = " ".join(self.cleaned_data["serial"].split())
         if values.UNPRINTABLE.search(serial):
             raise forms.ValidationError(_("It holds a character that cannot be printed."))
-        if self.current and self.current.meter.serial == serial:
-            raise forms.ValidationError(_("This is the meter that is there now."))
-        if Meter.objects.filter(serial=serial, kind=Meter.Kind.SUM).exists():
-            raise forms.ValidationError(_("This is the sum meter of a transformer."))
         return serial
 
-    def clean_on(self):
-        on = self.cleaned_data["on"]
-        if self.current and self.current.valid.lower and on <= self.current.valid.lower:
-            raise forms.ValidationError(_("The old meter came later than that."))
-        return on
+    def clean(self):
+        data = super().clean()
+        if {"serial", "on"} <= data.keys():
+            faults = actions.replacement_faults(consumer=self.consumer, serial=data["serial"], on=data["on"])
+            for name, reason in faults.items():
+                self.add_error(name, reason)
+        return data
