@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+from django.contrib.gis.geos import Point
 from django.db import connection
 from django.db.backends.postgresql.psycopg_any import DateRange
 
@@ -235,6 +236,38 @@ def test_a_sum_meter_measures_no_consumer(give, grid):
 
 
 # --- Readings that came first -----------------------------------------------------------------------------------------
+
+
+def test_a_list_of_meters_makes_no_sum_meter_of_one_that_measures_a_consumer(give, grid):
+    give("transformer,sum_meter\nT-1,S-1\n")
+    found = give("serial,kind\nM-1,sum\nS-1,consumer\nM-3,sum\n")
+    assert [line for line, _reason, _text in found.refused_lines] == [2, 3]
+    assert dict(Meter.objects.values_list("serial", "kind")) == {
+        "M-1": "consumer",
+        "M-2": "consumer",
+        "M-3": "sum",
+        "S-1": "sum",
+    }
+
+
+@pytest.mark.parametrize(
+    ("header", "place"),
+    [
+        ("consumer,lon,lat", "50.01,9.01"),
+        ("consumer,wkt", "POINT(50.01 9.01)"),
+        ("feeder;wkt", "LINESTRING(50 9,51 9)"),
+    ],
+)
+def test_longitude_and_latitude_that_are_exchanged_are_noticed_beside_what_is_known(give, grid, header, place):
+    found = give(f"{header}\n" + (f"F-1;{place}\n" if ";" in header else f"C-1,{place}\n"))
+    assert (found.status, found.refused) == ("failed", 1)
+    assert "seem to be exchanged" in found.error
+
+
+def test_places_that_all_were_exchanged_can_be_put_right(give, grid):
+    Consumer.objects.update(place=Point(50.01, 9.01))
+    Transformer.objects.update(place=None)
+    assert give("consumer,lon,lat\nC-1,9.01,50.01\nC-2,9.02,50.02\n").changed == 2
 
 
 def test_the_consumer_that_readings_made_becomes_the_one_who_it_is(give, grid):

@@ -18,6 +18,7 @@ from apps.grid.reference.sources import FileFault, Source
 from apps.grid.reference.staging import Refused
 
 CREATE, CHANGE, SAME = "create", "change", "same"
+NEAR_DEGREES = 1.0  # some 100 km around everything that is known
 MOST_ROUNDS = 8  # a refused row gives back the time that it claimed, so the others are fitted again
 
 
@@ -243,11 +244,34 @@ class Planner:
         )
 
     def refuse_shapes(self) -> None:
+        if self.kind.shape in self.plan.present:
+            self.refuse_exchanged()
         if self.kind.model is Zone and "area" in self.plan.present:
             self.refuse(
                 "area IS NOT NULL AND NOT ST_IsValid(area)",
                 "format(%s, ST_IsValidReason(area))",
                 _("its outline cannot be an area (%s)"),
+            )
+
+    def refuse_exchanged(self) -> None:
+        """Shapes that lie far from everything else, and among it with longitude and latitude exchanged."""
+        shapes = " UNION ALL ".join(
+            f"SELECT {one} AS shape FROM {model._meta.db_table} t"
+            + (" WHERE NOT EXISTS (SELECT FROM incoming i WHERE i.id = t.id)" if model is self.kind.model else "")
+            for model, one in ((Consumer, "place"), (Transformer, "place"), (Feeder, "path"), (Zone, "area"))
+        )
+        self.cursor.execute(
+            f"SELECT ST_SetSRID(ST_Expand(ST_Extent(shape)::geometry, {NEAR_DEGREES}), 4326) FROM ({shapes}) known"
+        )
+        near = self.cursor.fetchone()[0]
+        shape = f"i.{self.kind.shape}"
+        if near:
+            self.refuse(
+                f"{shape} IS NOT NULL AND NOT {shape} && %s::geometry AND ST_FlipCoordinates({shape}) && %s::geometry",
+                "%s",
+                _("its longitude and latitude seem to be exchanged: it lies far from everything that is known here"),
+                near,
+                near,
             )
 
     def check_own_rules(self) -> None:
@@ -261,6 +285,7 @@ class Planner:
             self.check_sum_meters()
         elif model is Meter:
             self.refuse_foreign_meters("id")
+            self.check_kinds_of_meters()
         if "meter" in self.plan.present:
             self.refuse_foreign_meters("meter_id")
         if any(link.other == "meter" for link in self.plan.links):
@@ -269,6 +294,19 @@ class Planner:
                 "format(%s, meter)",
                 _("the meter %s is the sum meter of a transformer"),
             )
+
+    def check_kinds_of_meters(self) -> None:
+        self.refuse(
+            "kind = 'sum' AND EXISTS (SELECT FROM grid_installation l JOIN grid_consumer c ON c.id = l.consumer_id"
+            " WHERE l.meter_id = i.id AND (c.kind, c.name, c.address) <> ('unknown', '', ''))",
+            "format(%s, serial)",
+            _("the meter %s measures a consumer, and can be no sum meter"),
+        )
+        self.refuse(
+            "kind = 'consumer' AND EXISTS (SELECT FROM grid_transformer t WHERE t.sum_meter_id = i.id)",
+            "format(%s, serial)",
+            _("the meter %s is the sum meter of a transformer"),
+        )
 
     def check_sum_meters(self) -> None:
         if "meter" not in self.plan.present:
