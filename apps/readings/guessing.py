@@ -10,8 +10,10 @@ from django.conf import settings
 from apps.readings import importers, times
 from apps.readings.assembly import DAY, Assembler, Columns, Days, distances, same_as_before
 from apps.readings.importers.base import Block, Format, Reading, Rejects
+from apps.readings.importers.long import Long
 from apps.readings.importers.tables import ColumnsUnclear, TableFormat
-from apps.readings.importers.texts import unit_of
+from apps.readings.importers.texts import ENDS, REGISTER, STARTS, unit_of, word
+from apps.readings.importers.wide_times import WideTimes
 from apps.readings.models import Channel, Sender
 from apps.readings.profiles import chart_values
 from apps.readings.statements import Statement
@@ -63,18 +65,33 @@ def guessed(format_: Format, file: Path) -> Statement:
     statement = Statement(settings.UTILITY_TIME_ZONE)
     if not len(columns):
         return statement
+    value = value_name(format_, file)
+    register = is_rising(columns) or is_named_register(value, columns)
     return replace(
         statement,
         timezone=guess_zone(columns, reading),
-        stamps=guess_stamps(columns),
-        measures=Sender.Measures.REGISTER if is_rising(columns) else Sender.Measures.INTERVAL,
-        unit=unit_of(value_name(format_, file)) or guess_unit(columns),
+        stamps=named_stamps(format_, file) or guess_stamps(columns),
+        measures=Sender.Measures.REGISTER if register else Sender.Measures.INTERVAL,
+        unit=unit_of(value) or guess_unit(columns),
     )
 
 
 def value_name(format_: Format, path: Path) -> str:
-    """The name of the column with the values, which often says the unit; only tables that have one such column."""
+    """The name of the column with the values, which often says the unit; of several where they say the same."""
     return format_.shape.value_name(format_.table(path)) if isinstance(format_, TableFormat) else ""
+
+
+def named_stamps(format_: Format, path: Path) -> str:
+    """Which end of a period the column of stamps says that it marks, by its name; empty where it does not say."""
+    if not isinstance(format_, TableFormat) or not isinstance(format_.shape, Long | WideTimes):
+        return ""
+    table = format_.table(path)
+    if isinstance(format_.shape, Long):
+        columns = format_.shape.columns(table)
+        name = word(table.columns[columns.get("clock", columns["time"])])
+    else:
+        name = word(table.columns[format_.shape.time_column(table)])
+    return Sender.Stamps.START if name in STARTS else Sender.Stamps.END if name in ENDS else ""
 
 
 def first_meters(block: Block | None) -> Block | None:
@@ -112,6 +129,14 @@ def is_rising(columns: Columns) -> bool:
     with np.errstate(invalid="ignore"):  # a file may say "inf"; the import rejects it
         rise = np.diff(columns.values)[one_meter]
     return len(rise) >= 20 and bool((rise >= 0).mean() > 0.99 and (rise > 0).mean() > 0.3)
+
+
+def is_named_register(name: str, columns: Columns) -> bool:
+    """Is the column called what registers are, and do its values hardly fall?"""
+    one_meter = same_as_before(columns.meters)
+    with np.errstate(invalid="ignore"):
+        rise = np.diff(columns.values)[one_meter]
+    return word(name) in REGISTER and bool((rise >= 0).mean() > 0.9 if len(rise) else True)
 
 
 def guess_unit(columns: Columns) -> str:

@@ -5,9 +5,11 @@ import json
 import pytest
 
 from apps.readings import importers
+from apps.readings.guessing import guess
 from apps.readings.importers import texts
 from apps.readings.importers.base import FileFault, Reading, Rejects
 from apps.readings.importers.tables import ColumnsUnclear
+from apps.readings.statements import Statement
 
 
 def read(tmp_path, content: str, columns: dict | None = None) -> tuple[list, Reading]:
@@ -143,3 +145,54 @@ def test_a_name_of_brackets_without_end_takes_no_time():
 def test_a_cell_of_ten_megabytes_is_said_with_its_place(tmp_path):
     with pytest.raises(FileFault, match=r"after line \d+ is a line of more than 3 MB"):
         read(tmp_path, "meter,time,kwh\n" + "M-1,2026-03-01 00:00,1\n" * 9 + "x" * 10_000_000)
+
+
+def guess_of(tmp_path, content: str) -> Statement:
+    path = tmp_path / "a.csv"
+    path.write_text(content)
+    return guess(path)
+
+
+def test_hours_go_before_days_and_the_start_of_a_period_before_its_end(tmp_path):
+    header = "meter,date,interval_end,interval_start,kwh\n"
+    found, _reading = read(tmp_path, header + "M-1,2026-03-01,2026-03-01 07:15,2026-03-01 07:00,1\n")
+    assert [row[1] for row in found] == [420]
+
+
+def test_a_day_has_its_times_in_a_column_of_starts(tmp_path):
+    header = "METER,DATE,START TIME,END TIME,USAGE,UNITS,COST\n"
+    found, _reading = read(tmp_path, header + "M-1,2026-03-01,07:15,07:29,250,Wh,$0.10\n")
+    assert [row[1:3] for row in found] == [(435, 0.25)]
+
+
+@pytest.mark.parametrize(
+    ("name", "stamps"), [("interval_end", "end"), ("Bis", "end"), ("hour ending", "end"), ("interval_start", "start")]
+)
+def test_the_name_of_a_column_says_which_end_its_stamps_mark(tmp_path, name, stamps):
+    rows = [f"M-1,2026-03-01 {hour:02}:00,0.{hour}\n" for hour in range(5, 20)]
+    assert guess_of(tmp_path, f"meter,{name},kwh\n" + "".join(rows)).stamps == stamps
+
+
+def test_a_column_called_register_is_one_also_where_few_reads_show_it(tmp_path):
+    rows = [f"M-1,2026-0{month}-05,{1000 + 100 * month}\n" for month in range(1, 6)]
+    assert guess_of(tmp_path, "meter,read_date,register\n" + "".join(rows)).measures == "register"
+    rows = [f"M-1,2026-0{month}-05,{100 + (month * 7) % 5}\n" for month in range(1, 9)]
+    assert guess_of(tmp_path, "meter,read_date,register\n" + "".join(rows)).measures == "interval"
+
+
+@pytest.mark.parametrize("header", ["time,A,B\n,Wh,Wh\n", "time,A (Wh),B (Wh)\n", "time,A_wh,B_wh\n"])
+def test_the_unit_of_columns_of_meters_stands_in_their_names_or_below(tmp_path, header):
+    content = header + "".join(f"2026-03-01 {hour:02}:00,{hour % 5},{hour % 3}\n" for hour in range(24))
+    _found, reading = read(tmp_path, content)
+    assert (guess_of(tmp_path, content).unit, reading.names) == ("Wh", ["A", "B"])
+
+
+def test_a_column_of_sums_is_no_meter(tmp_path):
+    found, reading = read(tmp_path, "Zeit;A;B;Summe\n01.03.2026 00:00;0,5;0,25;0,75\n")
+    assert {row[0]: row[2] for row in found} == {"A": 0.5, "B": 0.25}
+    assert reading.rejects.kept == [(1, "a column of sums is no meter", "Summe")]
+
+
+def test_energy_given_is_not_taken_for_energy_taken(tmp_path):
+    found, _reading = read(tmp_path, "meter,time,export_kwh,kwh_taken\nM-1,2026-03-01 00:00,9,0.5\n")
+    assert [row[2:4] for row in found] == [(0.5, 1)]

@@ -23,6 +23,23 @@ UNITED_STATES = (
 )  # fmt: skip
 
 
+def column_of(table: Table) -> int | None:
+    """The column that is named like one of stamps. Of several, hours say more than days, and the start of a period is
+    asked for before its end."""
+    words = [texts.word(name) for name in table.columns]
+    named = [place for place, word in enumerate(words) if word in texts.TIME]
+    if len(named) < 2:
+        return named[0] if named else None
+
+    def rank(place: int) -> tuple[bool, bool, bool, int]:
+        sample = table.sample_column(place)
+        both = [texts.stamps_of(sample, order) for order in (False, True)]
+        valid, timed = (any(getattr(stamps, what).any() for stamps in both) for what in ("valid", "timed"))
+        return not valid, not timed, words[place] in texts.ENDS, place
+
+    return min(named, key=rank)
+
+
 @lru_cache(maxsize=8)
 def month_first(table: Table, column: int) -> bool:
     """Do the dates of this column mean month/day/year? The beginning of the file is asked, and the rest only as long as

@@ -113,13 +113,14 @@ def guessed(table: Table) -> dict[str, int]:
     if clock is not None and date is not None and are_parted(table, date, clock):
         found = {"time": date, "clock": clock}
     else:
-        found = {"time": find(table, texts.TIME)}
+        found = {"time": dates.column_of(table)}
     found["meter"] = find(table, texts.METER, set(found.values()))
     found["value"] = find(table, texts.VALUE, set(found.values()))
     if found["value"] is None:
         taken = set(found.values())
+        names = enumerate(table.columns)
         found["value"] = next(
-            (i for i, name in enumerate(table.columns) if texts.unit_of(name) and i not in taken), None
+            (i for i, name in names if i not in taken and texts.unit_of(name) and not texts.is_of_export(name)), None
         )
     for role, words in (("channel", texts.CHANNEL), ("quality", texts.QUALITY), ("unit", texts.UNIT)):
         found[role] = find(table, words, set(found.values()))

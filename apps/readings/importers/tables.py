@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from apps.readings.importers import texts
 from apps.readings.importers.base import Block, FileFault, Reading
 
-COLUMNS_LOOKED_AT = 50
+COLUMNS_LOOKED_AT = 10
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,9 @@ def has_decimal_comma(table: Table, values: list[int]) -> bool:
     text, it takes a number such as 0,125 to tell: 1,125 may be thousands."""
     if table.decimal_comma:
         return True
-    texts_only = [column for column in map(table.sample_column, values[:COLUMNS_LOOKED_AT]) if is_text(column.type)]
+    kinds = getattr(table, "types", None)
+    asked = values if kinds is None else [place for place in values if is_text(kinds[place])]
+    texts_only = [column for column in map(table.sample_column, asked[:COLUMNS_LOOKED_AT]) if is_text(column.type)]
     cells = [text for column in texts_only for text in column.to_pylist() if text]
     if getattr(table, "delimiter", ",") != "," and texts.has_point_thousands(cells):
         return True

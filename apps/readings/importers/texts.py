@@ -35,7 +35,8 @@ DATE = {
     "tarih", "gun", "okuma_tarihi", "data_odczytu", "dzien",
 }  # fmt: skip
 CLOCK_TIME = {
-    "time", "hour", "clock", "time_of_day", "hhmm", "interval_time", "uhrzeit", "zeit", "stunde", "heure", "hora",
+    "time", "hour", "clock", "time_of_day", "hhmm", "interval_time", "start_time", "starttime", "end_time", "endtime",
+    "hour_ending", "hour_end", "he", "uhrzeit", "zeit", "stunde", "heure", "hora",
     "ora", "tijd", "tijdstip", "uur", "saat", "godzina",
 }  # fmt: skip
 TIME = DATE | {
@@ -49,10 +50,31 @@ TIME = DATE | {
     "fechahora", "marca_de_tiempo", "inicio", "data_hora", "data_e_hora", "datahora", "data_ora", "dataora", "inizio",
     "datum_tijd", "tijdstempel", "begin", "zaman", "tarih_saat", "zaman_damgasi", "data_czas", "data_i_godzina",
 }  # fmt: skip
+# Of them, those that say which end of the period they mark.
+STARTS = {
+    "interval_start", "start", "start_time", "starttime", "from", "period_start", "interval_start_time", "start_date",
+    "datum_von", "von", "ab", "beginn", "date_de_debut", "debut", "inicio", "inizio", "begin",
+}  # fmt: skip
+ENDS = {
+    "interval_end", "end", "end_time", "endtime", "to", "period_end", "interval_end_time", "hour_ending", "hour_end",
+    "he", "interval_ending", "end_date", "bis", "ende", "datum_bis", "fin", "date_de_fin", "fine", "einde", "koniec",
+}  # fmt: skip
+TIME |= ENDS
+# Names of columns that hold what a register shows, and no energy of a period.
+REGISTER = {
+    "register", "register_kwh", "register_reading", "register_value", "cumulative", "cumulative_kwh", "index_kwh",
+    "zahlerstand", "zaehlerstand", "stand", "meterstand", "endeks",
+}  # fmt: skip
+# Names of columns beside those of meters that hold no meter.
+TOTALS = {
+    "total", "totals", "total_kwh", "sum", "grand_total", "summe", "gesamt", "somme", "suma", "soma", "totale", "totaal",
+    "toplam", "razem",
+}  # fmt: skip
 VALUE = {
     "kwh", "wh", "mwh", "kw", "value", "reading", "reading_value", "energy", "consumption", "usage", "energy_kwh",
     "kwh_hh", "quantity", "consumption_kwh", "value_kwh", "import_kwh", "general_supply_kwh", "register",
-    "meter_reading", "energy_consumption", "active_energy", "import", "delivered", "load",
+    "meter_reading", "register_kwh", "register_reading", "register_value", "cumulative_kwh", "energy_consumption",
+    "active_energy", "import", "delivered", "load",
     "wert", "verbrauch", "verbrauch_kwh", "energie", "messwert", "zahlerstand", "zaehlerstand", "stand", "arbeit",
     "wirkarbeit", "bezug", "lastgang", "menge", "valeur", "consommation", "energie_active", "index_kwh", "releve",
     "valor", "consumo", "consumo_kwh", "energia", "energia_activa", "energia_ativa", "lectura", "leitura", "lettura",
@@ -91,6 +113,13 @@ def unit_of(name: str) -> str | None:
 
 SPREADSHEET_1970 = 25569  # days since 1900, as spreadsheets count them
 SPREADSHEET_MINUTES = 0.1  # four decimals of a day are 9 seconds
+
+
+def is_of_export(name: str) -> bool:
+    """Does a column's name speak of energy that is given to the grid?"""
+    return bool(set(word(name).split("_")) & (EXPORT - {"2", "b", "out"}))
+
+
 CLOCK = (
     r"(?:[T ]\s*(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d+)?)?"
     r"(?:\s*(?P<half>[AaPp])\.?[Mm]\.?)?)?"

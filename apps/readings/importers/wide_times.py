@@ -1,5 +1,6 @@
 """Rows are times, columns are meters."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -10,8 +11,10 @@ from django.utils.translation import gettext as _
 
 from apps.readings.importers import dates, stamping, texts
 from apps.readings.importers.base import Block, Reading
-from apps.readings.importers.long import find, no_name
-from apps.readings.importers.tables import Batch, Table, has_decimal_comma
+from apps.readings.importers.long import no_name
+from apps.readings.importers.tables import COLUMNS_LOOKED_AT, Batch, Table, has_decimal_comma
+
+UNIT_BEHIND = re.compile(r"(?:[\s_]*[(\[]|[\s_]+)(?:MWh|kWh|Wh|kW)[)\]]?$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,7 @@ class WideTimes:
     def time_column(self, table: Table) -> int | None:
         if self.chosen.get("time") in table.columns:
             return table.columns.index(self.chosen["time"])
-        named = find(table, texts.TIME)
+        named = dates.column_of(table)
         if named is not None:
             return named
         counted = texts.word(table.columns[0]) not in texts.METER  # or is a number rather a meter's?
@@ -40,16 +43,27 @@ class WideTimes:
 
     def meter_columns(self, table: Table, time: int | None) -> list[int]:
         ignored = self.chosen.get("ignored", [])
-        return [index for index, name in enumerate(table.columns) if index != time and name not in ignored]
+        others = [index for index, name in enumerate(table.columns) if index != time and name not in ignored]
+        return others if self.chosen else [index for index in others if not is_total(table.columns[index])]
 
     def value_name(self, table: Table) -> str:
-        return ""
+        """What names the unit, where all columns have the same: their names, or the line below them."""
+        time = self.time_column(table)
+        meters = self.meter_columns(table, time)
+        names = [table.columns[index] for index in meters]
+        if len({texts.unit_of(name) for name in names}) > 1 or not texts.unit_of(names[0]):
+            names = units_below(table, time, meters[:COLUMNS_LOOKED_AT])
+        return names[0] if len({texts.unit_of(name) for name in names}) == 1 else ""
 
     def blocks(self, table: Table, reading: Reading) -> Iterator[Block]:
         time = self.time_column(table)
         meters = self.meter_columns(table, time)[: reading.meters_wanted]
-        names = [table.columns[index] for index in meters]
+        names = without_unit([table.columns[index] for index in meters])
         positions = reading.positions(names)
+        totals = [name for name in table.columns if is_total(name) and not self.chosen]
+        if totals:
+            reason = _("a column of sums is no meter")
+            reading.rejects.add(np.ones(len(totals), dtype=np.int32), reason, lambda i: totals[i])
         month_first, comma = dates.month_first(table, time), has_decimal_comma(table, meters)
         for batch in table.batches(reading, [time], meters):
             yield self._block(batch, time, meters, names, positions, month_first, comma, reading)
@@ -91,6 +105,24 @@ class WideTimes:
             values.ravel(),
             np.tile(batch.lines[good], int(named.sum())),
         )
+
+
+def is_total(name: str) -> bool:
+    return texts.word(name) in texts.TOTALS
+
+
+def without_unit(names: list[str]) -> list[str]:
+    """Names of meters where all columns are called by meter and unit, such as `4711 (kWh)`."""
+    found = [UNIT_BEHIND.sub("", name) for name in names]
+    return found if all(short and short != name for short, name in zip(found, names, strict=True)) else names
+
+
+def units_below(table: Table, time: int, meters: list[int]) -> list[str]:
+    """What stands below the names of columns where the first line holds their units; nothing where it does not."""
+    if (texts.as_texts(table.sample_column(time)).to_pylist() or [""])[0]:
+        return []
+    first = [(texts.as_texts(table.sample_column(index)).to_pylist() or [""])[0] or "" for index in meters]
+    return first if all(texts.unit_of(text) for text in first) else []
 
 
 def matrix(batch: Batch, columns: list[int], names: list[str], comma: bool, reading: Reading) -> np.ndarray:
