@@ -1,7 +1,9 @@
 """Files as the bodies of requests, for every API that takes them."""
 
+from collections.abc import Iterator
 from typing import BinaryIO
 
+from django.utils.translation import gettext_lazy as _
 from rest_framework import status
 from rest_framework.exceptions import APIException
 from rest_framework.parsers import BaseParser
@@ -14,10 +16,40 @@ class TooLarge(APIException):
     default_code = "too_large"
 
 
+class LengthRequired(APIException):
+    status_code = status.HTTP_411_LENGTH_REQUIRED
+    default_detail = _("A form states its length (Content-Length). Send it, or the file as the body itself.")
+    default_code = "length_required"
+
+
 class RawBody(BaseParser):
     """The body is the file. It is streamed to disk, never held."""
 
     media_type = "*/*"
 
     def parse(self, stream: BinaryIO, media_type=None, parser_context=None) -> dict:
-        return {"file": iter(lambda: stream.read(CHUNK_BYTES), b"")}
+        return {"file": chunks_of(stream)}
+
+
+def chunks_of(stream: BinaryIO) -> Iterator[bytes]:
+    return iter(lambda: stream.read(CHUNK_BYTES), b"")
+
+
+def of_unknown_length(request) -> BinaryIO | None:
+    """The body of a request whose sender did not know its length beforehand (chunked); None of any other.
+
+    Django and the REST framework count it as none. Where the server marks its end, it can be read all the same.
+    """
+    if "CONTENT_LENGTH" not in request.META and request.META.get("wsgi.input_terminated"):
+        return request.META["wsgi.input"]
+    return None
+
+
+def file_of(request):
+    """A form's file, or the chunks of the body; None where there is neither."""
+    stream = of_unknown_length(request)
+    if stream is None:
+        return request.data.get("file")
+    if request.content_type.startswith("multipart/"):
+        raise LengthRequired
+    return chunks_of(stream)

@@ -1,6 +1,7 @@
 """Reference data for machines: files and lists in, zones to consumers out."""
 
 from collections.abc import Iterator
+from io import BytesIO
 
 import django_filters
 from django.conf import settings
@@ -19,7 +20,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from apps.file_bodies import RawBody, TooLarge
+from apps.file_bodies import RawBody, TooLarge, chunks_of, file_of, of_unknown_length
 from apps.grid.models import (
     Connection,
     Consumer,
@@ -178,7 +179,7 @@ class References(ListAPIView):
     def post(self, request):
         """Take a CSV or GeoJSON file: as multipart form with the options beside it, or as the body itself with them in
         the query. 200: it is done, or has failed with its `error`. 202: it is large and a worker's; ask its `url`."""
-        file = request.data.get("file")
+        file = file_of(request)
         is_form = hasattr(file, "chunks")
         if not file or (not is_form and not isinstance(file, Iterator)):
             raise serializers.ValidationError({"file": ["Send the file in the field `file`, or as the body."]})
@@ -203,6 +204,16 @@ def refuse_too_large(request) -> None:
     # Before a byte of the body is read.
     if int(request.META.get("CONTENT_LENGTH") or 0) > settings.REFERENCE_MAX_BYTES + 64 * 1024:
         raise TooLarge(actions.too_large())
+
+
+def json_of(request):
+    """What the body says; one of unknown length is read here, up to what is taken."""
+    stream = of_unknown_length(request)
+    if stream is None:
+        return request.data
+    with refusals_answered():
+        content = actions.received(chunks_of(stream))
+    return JSONParser().parse(BytesIO(content))
 
 
 def taken(request, content: bytes, name: str, options: dict) -> Response:
@@ -473,7 +484,7 @@ class UpsertList(GridList):
     def upsert(self, request) -> Response:
         options = OptionsSerializer(data=request.query_params)
         options.is_valid(raise_exception=True)
-        rows = request.data
+        rows = json_of(request)
         if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
             raise serializers.ValidationError({"detail": "Send a list of objects."})
         if len(rows) > MOST_ROWS_AT_ONCE:
@@ -599,7 +610,7 @@ class MeterReplacements(APIView):
     def post(self, request):
         """A consumer's meter ends on a day and another begins; the consumer keeps one history across both. The answer
         is the import that did it, or `failed` with the `error`; it can be taken back like any other."""
-        stated = MeterReplacementSerializer(data=request.data)
+        stated = MeterReplacementSerializer(data=json_of(request))
         stated.is_valid(raise_exception=True)
         data = dict(stated.validated_data)
         number = data.pop("consumer")

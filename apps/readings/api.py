@@ -18,7 +18,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from apps.file_bodies import CHUNK_BYTES, RawBody, TooLarge
+from apps.file_bodies import RawBody, TooLarge, file_of
 from apps.readings import actions, files, importers, json_blocks, pushing
 from apps.readings.assembly import INTERVALS
 from apps.readings.importers.base import FileFault
@@ -46,18 +46,6 @@ class KeyUsedAlready(APIException):
         " repeated request with the very same bytes."
     )
     default_code = "key_used_already"
-
-
-def file_of(request):
-    """A form's file, or the chunks of the body; None where there is neither.
-
-    A body whose length the sender does not know beforehand counts as none in Django and the REST framework. Where the
-    server marks its end, it can be read all the same.
-    """
-    if "CONTENT_LENGTH" not in request.META and request.META.get("wsgi.input_terminated"):
-        stream = request.META["wsgi.input"]
-        return iter(lambda: stream.read(CHUNK_BYTES), b"")
-    return request.data.get("file")
 
 
 class StatementSerializer(serializers.Serializer):

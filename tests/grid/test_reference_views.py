@@ -1,6 +1,7 @@
 """The pages and the API of reference data: upload, preview, correction, apply, undo, lists within zones."""
 
 from datetime import date
+from io import BytesIO
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -119,6 +120,29 @@ def test_a_dry_run_says_what_would_be(desk):
     told = answer.json()
     assert (told["status"], told["kind"], told["created"]) == ("draft", "consumers", 1)
     assert not Consumer.objects.filter(number="C-3").exists()
+
+
+def without_length(client, method: str, address: str, body: bytes, content_type: str):
+    """As a server hands on a body that comes in chunks: it marks where it ends."""
+    environ = {"REQUEST_METHOD": method, "wsgi.input": BytesIO(body), "wsgi.input_terminated": True}
+    path, _mark, query = address.partition("?")
+    return client.request(PATH_INFO=path, QUERY_STRING=query, CONTENT_TYPE=content_type, **environ)
+
+
+def test_bodies_may_come_without_their_length(desk, settings):
+    csv, rows = b"consumer,zone\nC-3,NORTH\n", b'[{"consumer": "C-3", "name": "Cy"}]'
+    taken = without_length(desk, "POST", "/api/v1/reference?name=c.csv", csv, "text/csv")
+    assert (taken.status_code, taken.json()["created"]) == (200, 1)
+    taken = without_length(desk, "PATCH", "/api/v1/grid/consumers", rows, "application/json")
+    assert (taken.status_code, taken.json()["changed"]) == (200, 1)
+    body = b'{"consumer": "C-1", "serial": "M-9", "on": "2026-04-01"}'
+    assert without_length(desk, "POST", "/api/v1/grid/meter-replacements", body, "application/json").status_code == 200
+    assert without_length(desk, "PATCH", "/api/v1/grid/consumers", b"[{", "application/json").status_code == 400
+    form = without_length(desk, "POST", "/api/v1/reference", b"--x\r\n", "multipart/form-data; boundary=x")
+    assert form.status_code == 411
+    settings.REFERENCE_MAX_BYTES = 20
+    assert without_length(desk, "POST", "/api/v1/reference", csv, "text/csv").status_code == 413
+    assert without_length(desk, "PATCH", "/api/v1/grid/consumers", rows, "application/json").status_code == 413
 
 
 def test_columns_are_stated_by_api(desk):
