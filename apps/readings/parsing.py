@@ -14,6 +14,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from apps.readings import billing, events, importers, meters
+from apps.readings.ahead import made_ahead
 from apps.readings.assembly import Assembler, Columns
 from apps.readings.importers.base import Block, FileFault, Reading, Rejects
 from apps.readings.models import Channel, Upload
@@ -22,6 +23,7 @@ from apps.readings.shelf import Shelf
 from apps.readings.spill import Spill
 from apps.readings.statements import Statement
 
+BLOCKS_AHEAD = 4  # that are read while others are sorted
 READING_SHARE, PARSING_SHARE = 0.4, 0.5  # of the time that an import takes: the file is read; it is understood
 
 
@@ -41,7 +43,8 @@ def parse(upload: Upload, progress: Progress, shelf: Shelf) -> Parsed:
     assembler = Assembler(statement, reading)
     with ExitStack() as stack:
         spills: dict[Channel, Spill] = {}
-        for block in importers.recognise(upload.path, statement.format, statement.columns).blocks(upload.path, reading):
+        format_ = importers.recognise(upload.path, statement.format, statement.columns)
+        for block in made_ahead(format_.blocks(upload.path, reading), BLOCKS_AHEAD):
             progress.say(reading.fraction * READING_SHARE, _("Reading the file"))
             for channel, readings in by_channel(block):
                 if channel not in spills:

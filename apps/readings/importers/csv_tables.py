@@ -164,6 +164,8 @@ class CsvTable:
     def _lines(self, rows_before: int, rows: int, skipped: list[int]) -> np.ndarray:
         """Line numbers of rows in a file of which some lines were skipped."""
         row = np.arange(rows_before, rows_before + rows)
+        if not skipped:
+            return (row + self.header_line + 1).astype(np.int32)
         ahead = np.array(skipped) - (self.header_line + 1) - np.arange(len(skipped))  # rows before each skipped line
         return (row + self.header_line + 1 + np.searchsorted(ahead, row, side="right")).astype(np.int32)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from apps.readings.importers import dates, stamping, texts
 from apps.readings.importers.base import NAME_LENGTH, Block, Reading
+from apps.readings.importers.stamp_columns import StampColumn
 from apps.readings.importers.tables import Batch, Table, has_decimal_comma
 from apps.readings.models import Channel
 
@@ -19,8 +21,14 @@ OPTIONAL = ("clock", "channel", "quality", "unit")
 
 def find(table: Table, words: set[str], but: set[int] = frozenset()) -> int | None:
     """The column with one of these names; the earlier spelling in the file wins."""
-    names = [texts.word(name) for name in table.columns]
+    names = [_word(name[: texts.NAME_LOOKED_AT]) for name in table.columns]
     return next((index for index, name in enumerate(names) if name in words and index not in but), None)
+
+
+@lru_cache(maxsize=2000)
+def _word(name: str) -> str:
+    """Several questions are asked about the columns of one file."""
+    return texts.word(name)
 
 
 def no_name() -> str:
@@ -49,31 +57,36 @@ class Long:
 
     def blocks(self, table: Table, reading: Reading) -> Iterator[Block]:
         columns = self.columns(table)
-        month_first = dates.month_first(table, columns["time"])
+        stamps = StampColumn(dates.month_first(table, columns["time"]))
         comma = has_decimal_comma(table, [columns["value"]])
         others = [columns[role] for role in OPTIONAL if role in columns]
         for batch in table.batches(reading, [columns["meter"], columns["time"], *others], [columns["value"]]):
-            yield self._block(batch, columns, month_first, comma, reading)
+            yield self._block(batch, columns, stamps, comma, reading)
 
-    def _block(self, batch: Batch, columns: dict[str, int], month_first: bool, comma: bool, reading: Reading) -> Block:
+    def _block(
+        self, batch: Batch, columns: dict[str, int], stamps: StampColumn, comma: bool, reading: Reading
+    ) -> Block:
         cells = {role: batch.columns[columns[role]] for role in (*NEEDED, *OPTIONAL) if role in columns}
         meters = self._meters(cells["meter"], reading)
-        stamps = texts.stamps_of(cells["time"], month_first)
-        if "clock" in cells:
-            stamps = with_clock(stamps, cells["clock"])
         values, not_numbers = texts.numbers_of(cells["value"], comma)
 
         def text(row: int) -> str:
             return ",".join(texts.shown(column[row]) for column in cells.values())
 
-        empty = (
-            (meters < 0) & np.isnan(values) & ~not_numbers & pc.is_null(cells["time"]).to_numpy(zero_copy_only=False)
-        )
-        stampable = np.flatnonzero(~empty)
-        good = np.zeros(len(values), dtype=bool)
-        good[stampable] = stamping.check(
-            stamps.take(stampable), batch.lines[stampable], lambda i: text(stampable[i]), reading
-        )
+        minutes = None if "clock" in cells else stamps.minutes(cells["time"], batch.lines, reading)
+        if minutes is not None:
+            good = np.ones(len(values), dtype=bool)
+        else:
+            found = stamps.each(cells["time"])
+            if "clock" in cells:
+                found = with_clock(found, cells["clock"])
+            unsaid = pc.is_null(cells["time"]).to_numpy(zero_copy_only=False)
+            stampable = np.flatnonzero(~((meters < 0) & np.isnan(values) & ~not_numbers & unsaid))
+            good = np.zeros(len(values), dtype=bool)
+            good[stampable] = stamping.check(
+                found.take(stampable), batch.lines[stampable], lambda i: text(stampable[i]), reading
+            )
+            minutes = found.minutes
         channels = texts.channels_of(cells["channel"]) if "channel" in cells else None
         quality = texts.quality_of(cells["quality"]) if "quality" in cells else None
         to_kwh = texts.kwh_of(cells["unit"]) if "unit" in cells else None
@@ -84,8 +97,8 @@ class Long:
             (nothing if channels is None else channels == 0, _("the channel is no energy taken or given")),
             (nothing if to_kwh is None else to_kwh == 0, _("the unit is none of Wh, kWh and MWh")),
         ):
-            rows = np.flatnonzero(wrong & good)
-            if len(rows):
+            if wrong.any():
+                rows = np.flatnonzero(wrong & good)
                 reading.rejects.add(batch.lines[rows], reason, lambda i, rows=rows: text(rows[i]))
                 good &= ~wrong
         if to_kwh is not None:
@@ -95,9 +108,9 @@ class Long:
         if quality is not None and not quality.any():
             quality = None
         if good.all():
-            return Block(meters, stamps.minutes, values, batch.lines, channels, quality)
+            return Block(meters, minutes, values, batch.lines, channels, quality)
         return Block(
-            *(column[good] for column in (meters, stamps.minutes, values, batch.lines)),
+            *(column[good] for column in (meters, minutes, values, batch.lines)),
             *(None if column is None else column[good] for column in (channels, quality)),
         )
 
