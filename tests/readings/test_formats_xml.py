@@ -125,6 +125,62 @@ def test_the_reading_type_says_direction_power_of_ten_and_unit(tmp_path):
     assert (by_point["4", Channel.EXPORT, 0], by_point["4", Channel.IMPORT, 60]) == (0.007, 0.003)
 
 
+def test_hours_are_read_and_not_their_days_beside_them(tmp_path):
+    meter = "/RetailCustomer/9/UsagePoint/1/MeterReading/2"
+    days = entry(meter, '<MeterReading xmlns="http://naesb.org/espi"/>', "", "/ReadingType/2") + block(1, [276], 86400)
+    days = days.replace("1/MeterReading/1", "1/MeterReading/2")
+    types = reading_type() + reading_type(2, intervalLength=86400)
+    for parts in ((block(1, range(24)), days), (days, block(1, range(24)))):
+        found, reading = read(tmp_path, feed(types, usage_point(1), *parts))
+        assert sum(value for value, _quality in found.values()) == pytest.approx(0.276)
+        assert [why for _line, why, _text in reading.rejects.kept] == [
+            "another MeterReading tells this meter's energy of the same time, and is read"
+        ]
+
+
+def test_days_alone_are_read(tmp_path):
+    found, reading = read(tmp_path, feed(reading_type(intervalLength=86400), usage_point(1), block(1, [7, 8], 86400)))
+    assert (len(found), reading.rejects.count) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [({"dataQualifier": 8, "uom": 38}, "maxima and minima"), ({"tou": 1}, "one tariff's part"), ({"cpp": 1}, "tariff")],
+)
+def test_maxima_and_parts_of_tariffs_are_no_energy_of_a_meter(tmp_path, said, why):
+    found, reading = read(tmp_path, feed(reading_type(**said), usage_point(1), block(1, range(24))))
+    assert (found, why in reading.rejects.kept[0][1]) == ({}, True)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [ENERGY.replace(".1.1.12.", ".4.1.12."), "11.0.0" + ENERGY[5:]],
+    ids=["net beside forward", "days beside hours"],
+)
+def test_of_two_reading_types_that_tell_the_same_one_is_read(tmp_path, other):
+    blocks = [cim_block(other, range(100, 124)), cim_block(ENERGY, range(24))]
+    for content in (cim(METER + "".join(blocks)), cim(*(METER + one for one in reversed(blocks)))):
+        found, reading = read(tmp_path, content)
+        assert [value for value, _quality in found.values()] == list(range(24))
+        assert [text for _line, _why, text in reading.rejects.kept] == [other]
+
+
+def test_a_meter_may_be_set_to_another_interval(tmp_path):
+    quarters = ENERGY.replace("0.0.7.", "0.0.2.")
+    later = cim_block(quarters, range(96), 15).replace("2026-03-01", "2026-03-03").replace("2026-03-02", "2026-03-04")
+    found, reading = read(tmp_path, cim(METER + cim_block(ENERGY, range(24)) + later))
+    assert (len(found), reading.rejects.count) == (120, 0)
+
+
+def test_single_phases_and_maxima_are_not_taken_for_the_whole(tmp_path):
+    phases = [ENERGY.replace("0.0.3.72.0", f"0.{phase}.3.72.0") for phase in (128, 64, 32)]
+    found, reading = read(tmp_path, cim(METER + "".join(cim_block(code, range(24)) for code in phases)))
+    assert (found, reading.rejects.count) == ({}, 3)
+    found, _reading = read(tmp_path, cim(METER + cim_block(phases[0], range(24))))
+    assert len(found) == 24
+    assert read(tmp_path, cim(METER + cim_block(POWER.replace("0.2.2.", "0.8.2."), range(24))))[0] == {}
+
+
 def test_green_button_quality_and_bills(tmp_path):
     estimated = "<ReadingQuality><quality>8</quality></ReadingQuality>"
     content = feed(

@@ -5,7 +5,7 @@ interval by the code; a file of nothing but register reads is a format of its ow
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -20,6 +20,7 @@ from apps.readings import times
 from apps.readings.importers import stamping, texts
 from apps.readings.importers.base import Block, Reading, RegisterPeriods, Rejects
 from apps.readings.importers.long import no_name
+from apps.readings.importers.streams import Streams
 from apps.readings.importers.xml_streams import elements, first_of, lines_between, local_name, looks_like_xml, pairs
 from apps.readings.models import Channel
 from apps.readings.quality import Quality
@@ -29,19 +30,12 @@ LOOKED_AT = 5_000
 DAY = 1440
 METERS_LOOKED_AT = 5
 # Of the attributes of a reading type, by their place in the code.
-MEASURING, ACCUMULATION, FLOW, COMMODITY, KIND, TIME_OF_USE, PEAK, TIER, MULTIPLIER, UNIT = (
-    2,
-    3,
-    4,
-    5,
-    6,
-    11,
-    12,
-    13,
-    15,
-    16,
-)
+MACRO, AGGREGATE, MEASURING, ACCUMULATION, FLOW, COMMODITY, KIND = range(7)
+TIME_OF_USE, PEAK, TIER, PHASE, MULTIPLIER, UNIT = range(11, 17)
 ENERGY, POWER = (12, 72), ((8, 38), (37, 38))  # kind and unit
+MEANS_AND_SUMS = {0, 2, 26}  # the others are maxima, minima and thresholds
+DAILY, MONTHLY = 11, {8, 13}
+SINGLE_PHASES = {128, 129, 64, 65, 32, 33}
 MINUTES = {1: 10, 2: 15, 3: 1, 5: 30, 6: 5, 7: 60, 10: 2, 14: 3, 31: 20, 4: DAY}
 CUMULATIVE = {1, 3, 9}
 NET, REVERSE = 4, 19
@@ -54,6 +48,13 @@ class ReadingType:
     to_kwh: float
     cumulative: bool
     net: bool
+    minutes: int  # that one lasts
+    phase: int  # 0: all of them
+
+    @property
+    def rank(self) -> tuple[bool, int]:
+        """Of several that say the same, the first one is read."""
+        return self.net, self.minutes
 
 
 @lru_cache(maxsize=1024)
@@ -63,7 +64,9 @@ def reading_type(code: str) -> ReadingType | None:
         parts = [int(part) for part in code.strip().split(".")]
     except ValueError:
         return None
-    if len(parts) != 18 or parts[COMMODITY] not in {0, 1, 2} or parts[TIME_OF_USE] or parts[PEAK] or parts[TIER]:
+    if len(parts) != 18 or parts[COMMODITY] not in {0, 1, 2} or parts[AGGREGATE] not in MEANS_AND_SUMS:
+        return None
+    if is_of_tariff(parts):
         return None
     to_kwh = 10.0 ** parts[MULTIPLIER] / 1000 if abs(parts[MULTIPLIER]) <= 12 else 0
     cumulative = parts[ACCUMULATION] in CUMULATIVE
@@ -75,7 +78,24 @@ def reading_type(code: str) -> ReadingType | None:
     if not to_kwh:
         return None
     channel = Channel.EXPORT if parts[FLOW] == REVERSE else Channel.IMPORT
-    return ReadingType(int(channel), to_kwh, cumulative, parts[FLOW] == NET)
+    lasts = DAY if parts[MACRO] == DAILY else 31 * DAY if parts[MACRO] in MONTHLY else 60
+    minutes = MINUTES.get(parts[MEASURING], lasts)
+    phase = parts[PHASE] if parts[PHASE] in SINGLE_PHASES else 0
+    return ReadingType(int(channel), to_kwh, cumulative, parts[FLOW] == NET, minutes, phase)
+
+
+def is_of_tariff(parts: list[int]) -> bool:
+    return bool(parts[TIME_OF_USE] or parts[PEAK] or parts[TIER])
+
+
+def why_not(code: str) -> str:
+    """What a code that is not read says."""
+    if not code:
+        return _("no ReadingType says what these readings are")
+    parts = [int(part) if part.isdecimal() and len(part) < 9 else 0 for part in code.strip().split(".")]
+    if len(parts) == 18 and is_of_tariff(parts):
+        return _("this is one tariff's part (time of use) of the energy; send the total")
+    return _("readings of this type are no energy taken or given, and are not read")
 
 
 @dataclass
@@ -89,6 +109,13 @@ class Gathered:
     meters: list[int] = field(default_factory=list)  # of each run
     types: list[ReadingType] = field(default_factory=list)
     counts: list[int] = field(default_factory=list)
+
+    def forget(self, place: int) -> None:
+        """The readings from this place on."""
+        for at in range(place, len(self.stamps)):
+            self.quality.pop(at, None)
+        for column in (self.stamps, self.values, self.lines):
+            del column[place:]
 
 
 @dataclass(frozen=True)
@@ -147,37 +174,64 @@ class Gathering:
         self.reading = reading
         self.cumulative = cumulative
         self.now = Gathered()
-        self.left_out: set[str] = set()
+        self.left_out: set[tuple[str, str]] = set()
+        self.streams = Streams()
         self.registers: list[tuple] = []  # reads beside energy of intervals
 
     def add(self, element: etree._Element) -> None:
         """All readings of one MeterReading."""
         meter = self.reading.positions([name_of(element)])[0]
         tag = etree.QName(element).namespace
+        found = []
         for child in element:
-            kind = local_name(child)
-            if kind not in {"IntervalBlocks", "Readings"}:
-                continue
-            code = code_of(child)
-            found = reading_type(code)
-            if found is None:
-                self.leave_out(code, child)
-                continue
-            self.now.meters.append(int(meter))
-            self.now.types.append(found)
+            if local_name(child) in {"IntervalBlocks", "Readings"}:
+                code = code_of(child)
+                kind = reading_type(code)
+                if kind is None:
+                    self.leave_out(code, child, why_not(code))
+                else:
+                    found.append((kind, code, child))
+        if len({code for _kind, code, _child in found}) > 1:
+            found.sort(key=lambda one: one[0].rank)
+            found = self.of_all_phases(found)
+        for kind, code, child in found:
             before = len(self.now.stamps)
-            if kind == "Readings":
+            if local_name(child) == "Readings":
                 self.add_one(child)
             else:
                 self.add_block(child, tag)
+            if self.is_told(int(meter), kind, code, self.now.stamps[before:]):
+                self.now.forget(before)
+                self.leave_out(
+                    code, child, _("another reading type tells this meter's energy of the same time, and is read")
+                )
+                continue
+            self.now.meters.append(int(meter))
+            self.now.types.append(kind)
             self.now.counts.append(len(self.now.stamps) - before)
 
-    def leave_out(self, code: str, element: etree._Element) -> None:
-        if code not in self.left_out:
-            self.left_out.add(code)
-            reason = _("readings of this type are no energy taken or given, and are not read") if code else _(
-                "no ReadingType says what these readings are"
-            )  # fmt: skip
+    def of_all_phases(self, found: list[tuple[ReadingType, str, etree._Element]]) -> list:
+        """A meter of one phase may name it; of several, none is the meter's energy."""
+        if len({kind.phase for kind, _code, _child in found if kind.phase}) < 2:
+            return found
+        for kind, code, child in found:
+            if kind.phase:
+                self.leave_out(code, child, _("this is one phase's part of the energy; send the total"))
+        return [one for one in found if not one[0].phase]
+
+    def is_told(self, meter: int, kind: ReadingType, code: str, stamps: list[str | None]) -> bool:
+        """Does another reading type tell the energy of this time already?"""
+        ends = [stamp for stamp in (stamps[:1] + stamps[-1:]) if stamp]
+        if not ends or meter < 0:
+            return False
+        channels = (Channel.IMPORT, Channel.EXPORT) if kind.net else (kind.channel,)
+        meters = [(meter, int(channel), kind.cumulative) for channel in channels]
+        return not self.streams.takes(meters, code, min(ends), max(ends))
+
+    def leave_out(self, code: str, element: etree._Element, reason: str) -> None:
+        """Once for each reason and code."""
+        if (code, reason) not in self.left_out:
+            self.left_out.add((code, reason))
             self.reading.rejects.add(np.array([element.sourceline or 0]), reason, lambda _i: code)
 
     def add_block(self, block: etree._Element, namespace: str | None) -> None:
@@ -217,12 +271,13 @@ class Gathering:
             name = names[meters[row]] if meters[row] >= 0 else ""
             return ",".join([name, *(texts.shown(column[row]) for column in cells)])
 
-        stamps = texts.stamps_of(cells[0].dictionary_encode())  # all meters have the same ones
-        good = stamping.check(stamps, lines, text, self.reading)
-        values, not_numbers = texts.numbers_of(cells[1])
         cumulative, net = (
             np.repeat([getattr(one, what) for one in now.types], now.counts) for what in ("cumulative", "net")
         )
+        stamps = texts.stamps_of(cells[0].dictionary_encode())  # all meters have the same ones
+        stamps = replace(stamps, whole=stamps.whole | cumulative)  # what a register shows has no period
+        good = stamping.check(stamps, lines, text, self.reading)
+        values, not_numbers = texts.numbers_of(cells[1])
         channels = np.repeat(np.array([one.channel for one in now.types], dtype=np.int8), now.counts)
         values = values * np.repeat([one.to_kwh for one in now.types], now.counts)
         for wrong, reason in (

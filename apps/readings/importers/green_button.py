@@ -20,6 +20,7 @@ from apps.readings import times
 from apps.readings.importers import stamping, texts
 from apps.readings.importers.base import NAME_LENGTH, Block, Reading, RegisterPeriods
 from apps.readings.importers.long import no_name
+from apps.readings.importers.streams import Streams
 from apps.readings.importers.xml_streams import elements, first_of, lines_between, looks_like_xml, pairs
 from apps.readings.models import Channel
 from apps.readings.quality import Quality
@@ -37,6 +38,7 @@ COUNT, COUNT_STARTS, COUNT_VALUES, HAS_QUALITY = (
     )
 )
 DAY = 1440
+LONGEST_INTERVAL = 3600
 LONGEST_DAY_SECONDS = 90000  # when clocks are put back
 READINGS_AT_ONCE = 200_000
 LOOKED_AT = 5_000
@@ -44,6 +46,7 @@ LAST_SECOND = 2**31 * 59  # beyond it, minutes leave an int32
 WATT_HOURS, WATTS = 72, 38
 ELECTRICITY = {0, 1, 2}
 CUMULATIVE = {1, 3, 9}
+MEANS_AND_SUMS = {0, 2, 12, 26}  # of what was measured; the others are maxima, minima and thresholds
 NET, REVERSE = 4, 19
 QUALITIES = {
     7: Quality.EDITED, 8: Quality.ESTIMATED_BY_SENDER, 9: Quality.ESTIMATED_BY_SENDER, 10: Quality.SUSPECT,
@@ -98,7 +101,7 @@ class GreenButton:
             feed.take(entry)
             if feed.taken >= at_once:
                 yield from feed.blocks()
-        yield from feed.blocks()
+        yield from feed.blocks(all_read=True)
         feed.leave_rest()
 
 
@@ -112,7 +115,8 @@ class Feed:
         self.readings: dict[str, tuple[str, list[str]]] = {}  # meter reading: its point, and what it refers to
         self.latest = {"UsagePoint": "", "MeterReading": "", "ReadingType": ""}
         self.waiting: list[Waiting] = []
-        self.left_out: set[str] = set()
+        self.left_out: set[tuple[str, str]] = set()
+        self.streams = Streams()
         self.block: Waiting | None = None  # of the entry that is being read
         self.taken = 0  # readings since blocks were asked for
 
@@ -170,27 +174,45 @@ class Feed:
             found = self.types.get(self.latest["ReadingType"])
         return self.points.get(point, ""), found
 
-    def blocks(self) -> Iterator[Block]:
+    def blocks(self, *, all_read: bool = False) -> Iterator[Block]:
         if self.block is not None:  # not inside of an entry
             self.waiting.append(self.block)
             self.block = None
         known, later, self.taken = [], [], 0
+        finer = any(0 < kind.seconds <= LONGEST_INTERVAL and not kind.why_not for kind in self.types.values())
         for waiting in self.waiting:
             name, kind = self.meaning(waiting)
-            if kind is None:
-                later.append(waiting.packed())
+            if kind is None or (finer and not all_read and kind.seconds > LONGEST_INTERVAL and not kind.why_not):
+                later.append(waiting.packed())  # days, which are read where no hours say the same
             elif kind.why_not:
                 self.leave_out(waiting, kind.why_not)
             else:
                 known.append((waiting, name, kind))
         self.waiting = later
-        if known:
+        if known := self.told_once(known):
             yield from self.joined(*zip(*known, strict=True))
+
+    def told_once(self, known: list[tuple[Waiting, str, ReadingType]]) -> list[tuple[Waiting, str, ReadingType]]:
+        """Without what another MeterReading of the same meter tells already: of forward and net, or hours and days."""
+        found = []
+        for waiting, name, kind in sorted(known, key=lambda one: (one[2].net, one[2].seconds)):
+            starts = [number(str(waiting.starts[at]), -1) for at in (0, -1)]
+            channels = (Channel.IMPORT, Channel.EXPORT) if kind.net else (kind.channel,)
+            periods = max(waiting.seconds if isinstance(waiting.seconds, list) else [waiting.seconds])
+            lasting = (periods if periods > 0 else kind.seconds) > LONGEST_DAY_SECONDS
+            meters = [(name, int(channel), lasting) for channel in channels]
+            if self.streams.takes(meters, waiting.meter_reading, min(starts), max(starts)):
+                found.append((waiting, name, kind))
+            else:
+                self.leave_out(
+                    waiting, _("another MeterReading tells this meter's energy of the same time, and is read")
+                )
+        return found
 
     def leave_out(self, waiting: Waiting, reason: str) -> None:
         """Once for each reason: a feed may have as many blocks of them as days."""
-        if reason not in self.left_out:
-            self.left_out.add(reason)
+        if (reason, waiting.meter_reading) not in self.left_out:
+            self.left_out.add((reason, waiting.meter_reading))
             self.reading.rejects.add(waiting.lines[:1], reason, lambda _i: waiting.meter_reading)
 
     def leave_rest(self) -> None:
@@ -306,6 +328,10 @@ def reading_type(element: etree._Element) -> ReadingType:
     why_not = ""
     if said("commodity", 1) not in ELECTRICITY or unit not in {WATT_HOURS, WATTS} or abs(power_of_ten) > 12:
         why_not = _("readings of this type are no energy taken or given, and are not read")
+    elif said("dataQualifier") not in MEANS_AND_SUMS:
+        why_not = _("maxima and minima are no energy of a period, and are not read")
+    elif said("tou") or said("cpp") or said("consumptionTier"):
+        why_not = _("this is one tariff's part of the energy; send the total")
     elif said("accumulationBehaviour", 4) in CUMULATIVE:
         why_not = _("these are reads of a register; send the energy of intervals")
     return ReadingType(

@@ -87,8 +87,8 @@ class TableFormat:
 
 
 def has_decimal_comma(table: Table, values: list[int]) -> bool:
-    """Do these columns write decimals with a comma, or thousands with a point? Where a comma parts columns, or they are no
-    text, it takes a number such as 0,125 to tell: 1,125 may be thousands."""
+    """Do these columns write decimals with a comma, or thousands with a point? Where commas part columns, and in JSON or
+    Parquet, it takes a number such as 0,125 to tell: 1,125 may be thousands."""
     if table.decimal_comma:
         return True
     kinds = getattr(table, "types", None)

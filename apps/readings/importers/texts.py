@@ -67,8 +67,8 @@ REGISTER = {
 }  # fmt: skip
 # Names of columns beside those of meters that hold no meter.
 TOTALS = {
-    "total", "totals", "total_kwh", "sum", "grand_total", "summe", "gesamt", "somme", "suma", "soma", "totale", "totaal",
-    "toplam", "razem",
+    "total", "totals", "total_kwh", "sum", "grand_total", "summe", "gesamt", "somme", "suma", "soma", "totale",
+    "totaal", "toplam", "razem",
 }  # fmt: skip
 VALUE = {
     "kwh", "wh", "mwh", "kw", "value", "reading", "reading_value", "energy", "consumption", "usage", "energy_kwh",
