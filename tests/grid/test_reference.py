@@ -1,10 +1,12 @@
 """Files of reference data: what they are taken for, what they change, and how that is taken back."""
 
+import gzip
 import json
 import re
 from datetime import date
 from decimal import Decimal
 
+import pyarrow as pa
 import pytest
 from django.contrib.gis.geos import Point
 from django.db import connection
@@ -27,6 +29,7 @@ from apps.grid.models import (
 from apps.grid.reference import actions, kinds
 from tests import factories
 from tests.grid.conftest import CONSUMERS, TRANSFORMERS
+from tests.grid.test_reference_broken import zipped
 
 pytestmark = pytest.mark.django_db
 
@@ -126,6 +129,18 @@ def test_places_come_as_wkt_as_columns_or_as_one_feature_a_line(give, grid):
     feature = {"type": "Feature", "properties": {"code": "T-1"}, "geometry": {"type": "Point", "coordinates": [9, 50]}}
     give("\x1e" + json.dumps(feature) + "\n", kind="transformers")
     assert Transformer.objects.get(code="T-1").place.coords == (9, 50)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, pa.Codec("zstd").compress, lambda content: zipped(c_csv=content)])
+def test_a_packed_file_is_read_as_what_is_in_it(give, grid, pack):
+    assert give(bytes(pack(CONSUMERS.replace("Ann", "Anne").encode()))).changed == 1
+
+
+def test_a_file_that_is_small_only_while_packed_is_a_workers(give, grid, settings):
+    settings.REFERENCE_INLINE_BYTES = 1000
+    content = gzip.compress(CONSUMERS.encode() + b"C-2,,,,,,,,,,\n" * 200)
+    assert len(content) < 1000
+    assert give(content).status == "pending"
 
 
 def test_what_a_sender_meant_is_remembered(give, grid):

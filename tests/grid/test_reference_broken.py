@@ -1,5 +1,9 @@
 """Whatever is sent as reference data: an answer that names line and cause, nothing half taken, no 5xx."""
 
+import gzip
+import zipfile
+from io import BytesIO
+
 import pytest
 from django.db import connections
 from django.urls import reverse
@@ -11,6 +15,14 @@ from apps.grid.tasks import reference_pending
 from tests.grid.conftest import CONSUMERS
 
 pytestmark = pytest.mark.django_db
+
+
+def zipped(**files: bytes) -> bytes:
+    stream = BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name.replace("_", "."), content)
+    return stream.getvalue()
 
 
 def feature(coordinates: str, shape: str = "Point", code: str = "T-9") -> str:
@@ -33,6 +45,10 @@ BROKEN = {
     "separators": (b",,,\n;;;\n", "no line with text"),
     "a header alone": (b"consumer,name\n", "no row follows"),
     "a picture": (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "binary file (byte 9 is zero)"),
+    "an archive that is cut off": (gzip.compress(CONSUMERS.encode())[:-9], "cut off or damaged"),
+    "an archive of two files": (zipped(a_csv=b"x", b_csv=b"y"), "holds 2 files (a.csv, b.csv)"),
+    "an archive in an archive": (zipped(a_zip=zipped(a_csv=CONSUMERS.encode())), "archive in the archive"),
+    "a shapefile": (zipped(a_shp=b"x", a_dbf=b"y"), "This is a shapefile"),
     "zero bytes": (CONSUMERS.encode() + b"C-3,\0\n", "is zero"),
     "half UTF-16": (CONSUMERS.encode("utf-16")[:-1], "begins as UTF-16"),
     "two encodings": ("consumer,name\nC-3,Jörg\n".encode() + "C-4,Jörg\n".encode("latin-1"), "Line 3 holds a byte"),
@@ -107,6 +123,12 @@ def test_broken_files_are_answered_with_line_and_cause(machine):
             otherwise[what] = answer.status_code, told
     assert otherwise == {}
     assert counts() == before
+
+
+def test_no_more_is_unpacked_than_may_be_sent(give, grid, settings):
+    settings.REFERENCE_MAX_BYTES = 1_000_000
+    found = give(gzip.compress(CONSUMERS.encode() + b" " * 3_000_000))
+    assert (found.status, "larger than the 1 MB" in found.error) == ("failed", True)
 
 
 def test_geojson_that_breaks_off_anywhere_brings_nothing(machine, give):

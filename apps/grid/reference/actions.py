@@ -20,15 +20,17 @@ from django.utils.translation import gettext as _
 from apps import claims
 from apps.accounts.models import User
 from apps.bell import ring
+from apps.faults import FileFault
 from apps.grid.models import Consumer, Meter, ReferenceImport
 from apps.grid.reference import applying, journal, kinds, planning, showing, sources, staging
-from apps.grid.reference.sources import FileFault, Source
+from apps.grid.reference.sources import Source
 
 log = logging.getLogger(__name__)
 
 Status = ReferenceImport.Status
 TASK = "grid.reference_pending"
 ROWS_UNDONE_AT_ONCE = 2000
+ABOUT_FILE = ("source", "label", "size")  # of a preview, what does not depend on how the file is meant
 DAYS_AHEAD = 366  # that the exchange of a meter may be written down before it happens
 
 
@@ -99,7 +101,7 @@ def receive(
         source = _opened(reference)
         reference.format = source.format
         reference.kind, reference.columns = proposal(source, reference, kind, columns)
-        reference.preview = {"source": showing.cells_of(source), "label": source.label}
+        reference.preview = {"source": showing.cells_of(source), "label": source.label, "size": source.size}
     except FileFault as fault:
         reference.status, reference.error = Status.FAILED, str(fault)
     reference.save()
@@ -264,7 +266,8 @@ def _locked(reference: ReferenceImport, *statuses: str) -> ReferenceImport:
 def _start(reference: ReferenceImport, large: bool = False) -> None:
     if reference.is_settled:
         return
-    if reference.size <= settings.REFERENCE_INLINE_BYTES and not large:
+    size = reference.preview.get("size", reference.size)
+    if size <= settings.REFERENCE_INLINE_BYTES and not large:
         work(reference, waits=False)
         reference.refresh_from_db()
     if not reference.is_settled:
@@ -322,7 +325,7 @@ def _settle_fault(reference: ReferenceImport, error: str) -> None:
 
 
 def about_file(reference: ReferenceImport) -> dict:
-    return {key: reference.preview[key] for key in ("source", "label") if key in reference.preview}
+    return {key: reference.preview[key] for key in ABOUT_FILE if key in reference.preview}
 
 
 def _park(reference: ReferenceImport) -> None:

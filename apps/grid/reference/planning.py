@@ -12,9 +12,10 @@ from django.db import connection
 from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
+from apps.faults import FileFault
 from apps.grid.models import Consumer, Feeder, Meter, Transformer, Zone
 from apps.grid.reference.kinds import Kind, Link
-from apps.grid.reference.sources import FileFault, Source
+from apps.grid.reference.sources import Source
 from apps.grid.reference.staging import Refused
 
 CREATE, CHANGE, SAME = "create", "change", "same"

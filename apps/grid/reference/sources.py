@@ -1,18 +1,22 @@
-"""Files as columns and rows: delimited text, GeoJSON, and JSON lists of objects, told apart by their content."""
+"""Files, packed or not, as columns and rows: delimited text, GeoJSON, and JSON lists of objects, told apart by content."""
 
 import csv
 import json
 import re
 from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePath
 
+from django.conf import settings
 from django.utils.translation import gettext as _
 
+from apps import archives
+from apps.faults import UNPRINTABLE, FileFault
 from apps.grid.reference.kinds import GEOMETRY
 from apps.grid.reference.shapes import TYPES, refuse_other
-from apps.grid.reference.values import UNPRINTABLE, Writing, Wrong
+from apps.grid.reference.values import Writing, Wrong
 
+STEP_BYTES = 1024**2
 SAMPLE_ROWS = 500  # looked at for the columns of GeoJSON, and for how numbers and dates are written
 MOST_COLUMNS = 300
 # A zone's outline as WKT is long; a cell beyond this is a quote that was never closed.
@@ -23,18 +27,12 @@ SPACE = re.compile(r"[\s\x1e]*")
 csv.field_size_limit(max(LONGEST_CELL, csv.field_size_limit()))
 
 
-class FileFault(Exception):
-    """The file as a whole cannot be read. The message tells a person what, where, and what to do."""
-
-    def __str__(self) -> str:
-        return UNPRINTABLE.sub("�", super().__str__())
-
-
 class Source:
     """`columns` and `rows()`: line number and cells, in the order of the columns; a missing cell is None."""
 
     format = ""
     label = ""
+    size = 0  # bytes, unpacked
     columns: list[str]
     writing = Writing()
     shape_type = ""
@@ -50,17 +48,51 @@ class Source:
         return list(islice(self.rows(), SAMPLE_ROWS))
 
 
+def content_of(path: Path) -> bytes:
+    """What the file holds, or the one file in an archive. Raises FileFault."""
+    with path.open("rb") as file:
+        if not archives.is_archive(file.read(8)):
+            file.seek(0)
+            return file.read()
+    members = archives.members(path)
+    if any(PurePath(one.name).suffix.lower() == ".shp" for one in members):
+        raise FileFault(
+            _("This is a shapefile. Export it as GeoJSON: ogr2ogr -f GeoJSON -t_srs EPSG:4326 out.json in.shp")
+        )
+    if len(members) > 1:
+        raise FileFault(
+            _("The archive holds %(count)d files (%(names)s). Each is an import of its own: send them one by one.")
+            % {"count": len(members), "names": ", ".join(one.name[:40] for one in members[:5])}
+        )
+    content = bytearray()
+    try:
+        with members[0].open() as stream:
+            while (step := stream.read(STEP_BYTES)) and len(content) <= settings.REFERENCE_MAX_BYTES:
+                content += step
+    except archives.BROKEN as error:
+        raise archives.damaged(error) from None
+    if len(content) > settings.REFERENCE_MAX_BYTES:
+        raise FileFault(
+            _("What is packed in the archive is larger than the %(limit)s MB that are taken at once. Send it in parts.")
+            % {"limit": f"{settings.REFERENCE_MAX_BYTES / 1e6:,.6g}"}
+        )
+    if archives.is_archive(content[:8]):
+        raise FileFault(_("There is an archive in the archive. Pack the file itself."))
+    return bytes(content)
+
+
 def open_source(path: Path) -> Source:
     """Raises FileFault."""
-    raw = path.read_bytes()
+    raw = content_of(path)
     if not raw.strip():
         raise FileFault(_("The file is empty. Send the export again."))
     text, encoding = decoded(raw)
+    size = len(raw)
     del raw
     begins = text[:4096].lstrip("\ufeff \t\r\n\x1e")[:1]
-    if begins in {"{", "["}:
-        return JsonSource(text)
-    return CsvSource(text, encoding)
+    source = JsonSource(text) if begins in {"{", "["} else CsvSource(text, encoding)
+    source.size = size
+    return source
 
 
 def decoded(raw: bytes) -> tuple[str, str]:

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from django.db import connection
 from django.utils.translation import gettext as _
 
+from apps.faults import FileFault
 from apps.grid.reference.kinds import Field, Kind
 from apps.grid.reference.shapes import point_of
-from apps.grid.reference.sources import FileFault, Source
+from apps.grid.reference.sources import Source
 from apps.grid.reference.values import Wrong, missing, shown
 
 ROWS_AT_ONCE = 5000

@@ -8,8 +8,9 @@ from decimal import Decimal, InvalidOperation
 
 from django.utils.translation import gettext as _
 
+from apps.faults import UNPRINTABLE
+
 MISSING = {"", "na", "n/a", "#n/a", "nan", "null", "none", "-", "--", "<null>"}
-UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 SHORTENED = re.compile(r"\d(?:[.,]\d+)?E\+\d+")  # 1.23457E+11: a spreadsheet shortened a long number
 THOUSANDS = {",": re.compile(r"[-+]?\d{1,3}(?:,\d{3})+"), ".": re.compile(r"[-+]?\d{1,3}(?:\.\d{3})+")}
 PLAIN_NUMBER = re.compile(r"[-+]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:[eE][-+]?\d{1,3})?")

@@ -1,43 +1,24 @@
 """gzip, zstd and zip around files of readings: unpacked below MEDIA_ROOT, in bounded steps, by no name inside."""
 
-import gzip
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
-from typing import BinaryIO, Self, TypeVar
+from pathlib import Path
+from typing import Self, TypeVar
 
 import numpy as np
-import pyarrow as pa
 from django.conf import settings
 from django.utils.translation import gettext as _
 
+from apps.archives import BROKEN, Member, damaged, is_archive, members
 from apps.readings.importers.base import Block, FileFault, Format, Reading
 
-GZIP, ZSTD, ZIP = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04"
-EMPTY_ZIP = b"PK\x05\x06"
 Found = TypeVar("Found")
 STEP_BYTES = 1024**2
 LOOK_BYTES = 8 * 1024**2  # enough for a first look at what is inside
-MOST_FILES = 1000
 MOST_TIMES_LARGER = 250  # readings as text shrink to a tenth, hardly ever to a hundredth
 ALWAYS_ALLOWED_BYTES = 64 * 1024**2
-NOBODYS_FILES = ("__MACOSX/", ".")  # what systems add by themselves
-
-
-def is_archive(head: bytes) -> bool:
-    return head.startswith((GZIP, ZSTD, ZIP, EMPTY_ZIP))
-
-
-@dataclass(frozen=True)
-class Member:
-    """A file in an archive. Its name is somebody's text: it is shown, and never becomes a path."""
-
-    name: str
-    open: Callable[[], BinaryIO]
 
 
 @dataclass(frozen=True)
@@ -127,47 +108,6 @@ def look(path: Path, recognise: Callable[[Path], Format], then: Callable[[Format
     raise fault or FileFault(_("The archive is empty."))
 
 
-def members(path: Path) -> list[Member]:
-    """What is in the archive that a person put there. Raises FileFault."""
-    with path.open("rb") as file:
-        head = file.read(4)
-    if head.startswith(GZIP):
-        return [Member("", lambda: gzip.open(path))]
-    if head.startswith(ZSTD):
-        return [Member("", lambda: pa.CompressedInputStream(pa.OSFile(str(path)), "zstd"))]
-    try:
-        with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
-        raise FileFault(
-            _("The zip archive is cut off or damaged (%(error)s). Pack it again.") % {"error": str(error)[:100]}
-        ) from None
-    if any(entry.filename == "[Content_Types].xml" for entry in entries):
-        raise FileFault(_("This is an Excel workbook or another Office document. Save the readings as CSV."))
-    if len(entries) > MOST_FILES:
-        raise FileFault(
-            _("The archive holds %(count)d files; %(limit)d are taken at once. Send it in parts.")
-            % {"count": len(entries), "limit": MOST_FILES}
-        )
-    if any(entry.flag_bits & 1 for entry in entries):
-        raise FileFault(_("The archive is locked with a password. Pack it without one."))
-    files = [
-        Member(entry.filename.replace("\0", "�"), lambda entry=entry: opened(path, entry))
-        for entry in entries
-        if not entry.is_dir()
-        and not entry.filename.startswith(NOBODYS_FILES[0])
-        and not PurePosixPath(entry.filename).name.startswith(NOBODYS_FILES[1])
-    ]
-    if not files:
-        raise FileFault(_("The archive is empty."))
-    return files
-
-
-def opened(path: Path, entry: zipfile.ZipInfo) -> BinaryIO:
-    with zipfile.ZipFile(path) as archive:
-        return archive.open(entry)  # which keeps the file open as long as it is needed
-
-
 class Budget:
     """How much may still come out of an archive: a file of some kilobytes that holds terabytes fills no disk."""
 
@@ -206,18 +146,8 @@ def unpacked(member: Member, budget: Budget, most: int | None = None) -> Iterato
                     if most and size >= most:
                         file.truncate(end_of_last_line(step, size))
                         break
-        except (
-            OSError,
-            EOFError,
-            zlib.error,
-            zipfile.BadZipFile,
-            NotImplementedError,
-            RuntimeError,
-            pa.ArrowException,
-        ) as error:
-            raise FileFault(
-                _("The archive is cut off or damaged (%(error)s). Pack it again.") % {"error": str(error)[:100]}
-            ) from None
+        except BROKEN as error:
+            raise damaged(error) from None
         file.flush()
         path = Path(file.name)
         with path.open("rb") as opened:

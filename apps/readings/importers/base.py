@@ -8,16 +8,11 @@ from typing import Protocol
 import numpy as np
 from django.utils.translation import gettext as _
 
+from apps.faults import FileFault
+
 TEXT_LENGTH = 200  # of what is kept of a rejected line
 NAME_LENGTH = 64  # of a meter's serial number
 FILE_MOST_METERS = 500_000  # their names are held in memory
-
-
-class FileFault(Exception):
-    """The file as a whole cannot be read. The message tells a person what, where, and what to do."""
-
-    def __str__(self) -> str:
-        return super().__str__().replace("\0", "�")  # it may quote the file, and PostgreSQL keeps no NUL
 
 
 @dataclass(frozen=True)
