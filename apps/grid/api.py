@@ -177,8 +177,9 @@ class References(ListAPIView):
         responses={200: ReferenceDetailSerializer, 202: ReferenceDetailSerializer, 413: ERROR_BODY, 507: ERROR_BODY},
     )
     def post(self, request):
-        """Take a CSV or GeoJSON file, packed or not: as multipart form with the options beside it, or as the body itself with them in
-        the query. 200: it is done, or has failed with its `error`. 202: it is large and a worker's; ask its `url`."""
+        """Take a CSV or GeoJSON file, packed or not: as multipart form with the options beside it, or as the body
+        itself with them in the query. 200: it is done, or has failed with its `error`. 202: it is large and a worker's;
+        ask its `url`."""
         file = file_of(request)
         is_form = hasattr(file, "chunks")
         if not file or (not is_form and not isinstance(file, Iterator)):
