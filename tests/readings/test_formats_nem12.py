@@ -8,7 +8,8 @@ from nemreader.nem_reader import NEMFile
 from nemwriter import NEM12
 
 from apps.readings import importers
-from apps.readings.importers.base import Reading, Rejects
+from apps.readings.importers import nem12
+from apps.readings.importers.base import FileFault, Reading, Rejects
 from apps.readings.models import Channel, Sender, Upload
 from apps.readings.quality import Quality
 from tests.readings.files import rejected, send
@@ -116,6 +117,30 @@ def test_what_is_wrong_is_named_with_its_line(tmp_path, change, line, reason):
     assert change[0] in content
     _ours, reading = read(tmp_path, content.replace(*change, 1))
     assert (line, reason) in [kept[:2] for kept in reading.rejects.kept]
+
+
+def test_streams_of_a_connection_point_are_added_wherever_they_stand(tmp_path, monkeypatch):
+    streams = [(point, suffix) for suffix in ("E1", "E2") for point in ("NEM1000001", "NEM1000002", "NEM1000003")]
+    parts = [written(tmp_path, (*stream, "kWh", intervals(seed=n))) for n, stream in enumerate(streams)]
+    content = b"".join(part[part.index(b"200,") : part.rindex(b"900")] for part in parts)
+    content = parts[0][: parts[0].index(b"200,")] + content + b"900\n"
+    monkeypatch.setattr(nem12, "PART_BYTES", 2_000)
+    found, _reading = read(tmp_path, content)
+    assert {key: round(value, 6) for key, (value, _flag) in found.items()} == {
+        key: round(value, 6) for key, value in oracle(content).items()
+    }
+    monkeypatch.setattr(nem12, "POINT_BYTES", 1_000)
+    with pytest.raises(FileFault, match="Streams of NMI NEM1000001 stand in several places"):
+        read(tmp_path, content)
+
+
+def test_days_that_follow_one_after_the_other_are_no_scattered_streams(tmp_path, monkeypatch):
+    days = [written(tmp_path, *(("NEM1000001", suffix, "kWh", intervals(days=1)) for suffix in ("E1", "E2")))] * 3
+    content = b"".join(day.replace(b"20260301", b"2026030%d" % n) for n, day in enumerate(days, 1))
+    monkeypatch.setattr(nem12, "POINT_BYTES", 1_000)
+    path = tmp_path / "c.csv"
+    path.write_bytes(content)
+    assert nem12.scattered(path) == ""
 
 
 def test_a_large_file_is_read_in_parts_that_part_no_connection_point(tmp_path, monkeypatch):

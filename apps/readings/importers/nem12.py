@@ -93,6 +93,17 @@ def parts(path: Path, reading: Reading) -> Iterator[tuple[int, bytes]]:
     """Number of the first line, and text; a connection point's records are never parted."""
     line, rest, size = 1, b"", max(path.stat().st_size, 1)
     wanted = LOOK_BYTES if reading.meters_wanted else PART_BYTES
+    if not reading.meters_wanted and (point := scattered(path)):
+        if size > POINT_BYTES:
+            raise FileFault(
+                _(
+                    "Streams of NMI %(nmi)s stand in several places of the file; they are added, and have to follow"
+                    " each other. Sort the file by NMI, or send it in parts of at most %(limit)d MB."
+                )
+                % {"nmi": point, "limit": POINT_BYTES // 1024**2}
+            )
+        yield line, path.read_bytes().removeprefix(b"\xef\xbb\xbf").replace(b"\r", b"")
+        return
     with path.open("rb") as file:
         while more := file.read(wanted):
             rest += (
@@ -112,6 +123,32 @@ def parts(path: Path, reading: Reading) -> Iterator[tuple[int, bytes]]:
                     % {"line": line, "limit": POINT_BYTES // 1024**2}
                 )
     yield line, rest
+
+
+def scattered(path: Path) -> str:
+    """A connection point that comes again in the file with other streams; empty where there is none."""
+    streams: dict[bytes, set[bytes]] = {}  # of each point
+    point, here, rest = b"", set(), b"\n"
+
+    def differs() -> bool:
+        """Is the point that ends here with other streams than it was before?"""
+        return bool(point) and streams.setdefault(point, here) != here
+
+    with path.open("rb") as file:
+        while more := file.read(PART_BYTES):
+            text = rest + more
+            end = text.rfind(b"\n")
+            at = text.find(b"\n200,", 0, end)
+            while at >= 0:
+                cells = text[at + 5 : text.find(b"\n", at + 5)].split(b",", 4)
+                if cells[0] != point:
+                    if differs():
+                        return point.decode("utf-8", "replace")
+                    point, here = cells[0], set()
+                here.add(cells[3].strip() if len(cells) > 3 else b"")
+                at = text.find(b"\n200,", at + 5, end)
+            rest = text[end:] if end >= 0 else text
+    return point.decode("utf-8", "replace") if differs() else ""
 
 
 def beginning_of_last_point(text: bytes) -> int:
