@@ -23,7 +23,7 @@ class StampColumn:
         return texts.stamps_of(column, self.month_first)
 
     def minutes(self, column: pa.Array, lines: np.ndarray, reading: Reading) -> np.ndarray | None:
-        """(N,) as Block.minutes where all stamps can be used and are of one kind; None where they need a closer look."""
+        """(N,) as Block.minutes where all can be used and are of one kind; None where they need a closer look."""
         if column.null_count or not len(column):
             return None
         if pa.types.is_timestamp(column.type):
