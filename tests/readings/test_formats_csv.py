@@ -187,6 +187,21 @@ def test_the_unit_of_columns_of_meters_stands_in_their_names_or_below(tmp_path, 
     assert (guess_of(tmp_path, content).unit, reading.names) == ("Wh", ["A", "B"])
 
 
+@pytest.mark.parametrize(
+    "above",
+    [
+        "Meter readings of March\n",
+        "Report;Meter readings\nFrom;01.03.2026\nTo;31.03.2026\n\n",
+        "\nCustomer: A. B.\nStreet 1, Town\n;;;\n",
+    ],
+)
+def test_a_title_above_the_names_of_columns_is_left_out(tmp_path, above):
+    content = above + "Meter;Time;Note;kWh\nM-1;01.03.2026 07:00;;0,5\nM-1;01.03.2026 08:00;;x\n"
+    found, reading = read(tmp_path, content)
+    assert [row[:3] for row in found] == [("M-1", 420, 0.5)]
+    assert [kept[0] for kept in reading.rejects.kept] == [content.count("\n")]
+
+
 def test_a_column_of_sums_is_no_meter(tmp_path):
     found, reading = read(tmp_path, "Zeit;A;B;Summe\n01.03.2026 00:00;0,5;0,25;0,75\n")
     assert {row[0]: row[2] for row in found} == {"A": 0.5, "B": 0.25}

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from apps.readings import times
 from apps.readings.importers import texts
 from apps.readings.importers.base import FileFault, Reading, Rejects
-from apps.readings.importers.tables import Table
+from apps.readings.importers.tables import Table, words_of
 
 # Parted by points the day always comes first.
 UNCLEAR = r"^\s*(?P<one>\d{1,2})[-/](?P<two>\d{1,2})[-/](?P<year>\d{4}|\d{2})(?:\D|$)"
@@ -26,7 +26,7 @@ UNITED_STATES = (
 def column_of(table: Table) -> int | None:
     """The column that is named like one of stamps. Of several, hours say more than days, and the start of a period is
     asked for before its end."""
-    words = [texts.word(name) for name in table.columns]
+    words = words_of(table)
     named = [place for place, word in enumerate(words) if word in texts.TIME]
     if len(named) < 2:
         return named[0] if named else None

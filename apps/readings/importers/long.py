@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +11,7 @@ from django.utils.translation import gettext as _
 from apps.readings.importers import dates, stamping, texts
 from apps.readings.importers.base import NAME_LENGTH, Block, Reading
 from apps.readings.importers.stamp_columns import StampColumn
-from apps.readings.importers.tables import Batch, Table, has_decimal_comma
+from apps.readings.importers.tables import Batch, Table, has_decimal_comma, words_of
 from apps.readings.models import Channel
 
 NEEDED = ("meter", "time", "value")
@@ -21,14 +20,7 @@ OPTIONAL = ("clock", "channel", "quality", "unit")
 
 def find(table: Table, words: set[str], but: set[int] = frozenset()) -> int | None:
     """The column with one of these names; the earlier spelling in the file wins."""
-    names = [_word(name[: texts.NAME_LOOKED_AT]) for name in table.columns]
-    return next((index for index, name in enumerate(names) if name in words and index not in but), None)
-
-
-@lru_cache(maxsize=2000)
-def _word(name: str) -> str:
-    """Several questions are asked about the columns of one file."""
-    return texts.word(name)
+    return next((index for index, name in enumerate(words_of(table)) if name in words and index not in but), None)
 
 
 def no_name() -> str:

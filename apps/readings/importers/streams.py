@@ -11,8 +11,8 @@ class Streams:
         self.told: dict[Hashable, dict[str, tuple]] = {}
 
     def takes(self, meters: Iterable[Hashable], stream: str, first: int | str, last: int | str) -> bool:
-        """Do readings from `first` to `last` tell each of these meters, with their channel, something new? Then they are
-        noted."""
+        """Is what lies from `first` to `last` not told of any of these meters, each with its channel? It is from then
+        on."""
         told = [self.told.setdefault(meter, {}) for meter in meters]
         for spans in told:
             if any(begin <= last and first <= end for name, (begin, end) in spans.items() if name != stream):

@@ -86,9 +86,15 @@ class TableFormat:
         return _opened(self.open, path, state.st_mtime_ns, state.st_size)
 
 
+@lru_cache(maxsize=8)
+def words_of(table: Table) -> tuple[str, ...]:
+    """Names of its columns without the differences that carry no meaning. A file is asked for them several times."""
+    return tuple(texts.word(name) for name in table.columns)
+
+
 def has_decimal_comma(table: Table, values: list[int]) -> bool:
-    """Do these columns write decimals with a comma, or thousands with a point? Where commas part columns, and in JSON or
-    Parquet, it takes a number such as 0,125 to tell: 1,125 may be thousands."""
+    """Do these columns write decimals with a comma, or thousands with a point? Where commas part columns, and in JSON
+    or Parquet, it takes a number such as 0,125 to tell: 1,125 may be thousands."""
     if table.decimal_comma:
         return True
     kinds = getattr(table, "types", None)

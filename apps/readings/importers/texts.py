@@ -101,7 +101,8 @@ MISSING = ["", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "None", "-"]
 def word(name: str) -> str:
     """A column name without the differences that carry no meaning: `KWH/hh (per half hour)` is `kwh_hh`."""
     name = re.sub(r"[(\[].*?[)\]]", "", name[:NAME_LOOKED_AT].strip().strip('"').lstrip("\ufeff").lower())
-    name = "".join(letter for letter in unicodedata.normalize("NFKD", name) if not unicodedata.combining(letter))
+    if not name.isascii():
+        name = "".join(letter for letter in unicodedata.normalize("NFKD", name) if not unicodedata.combining(letter))
     return re.sub(r"[\s/.\-:#°º]+", "_", name.replace("ı", "i").replace("ł", "l").strip()).strip("_")
 
 

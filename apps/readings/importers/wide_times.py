@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from apps.readings.importers import dates, stamping, texts
 from apps.readings.importers.base import Block, Reading
 from apps.readings.importers.long import no_name
-from apps.readings.importers.tables import COLUMNS_LOOKED_AT, Batch, Table, has_decimal_comma
+from apps.readings.importers.tables import COLUMNS_LOOKED_AT, Batch, Table, has_decimal_comma, words_of
 
 UNIT_BEHIND = re.compile(r"(?:[\s_]*[(\[]|[\s_]+)(?:MWh|kWh|Wh|kW)[)\]]?$", re.IGNORECASE)
 
@@ -32,7 +32,7 @@ class WideTimes:
 
     def fits(self, table: Table) -> bool:
         time = self.time_column(table)
-        names = {texts.word(table.columns[index]) for index in self.meter_columns(table, time)}
+        names = {words_of(table)[index] for index in self.meter_columns(table, time)}
         # A column called "meter" or "kwh" is half of a long file, and no meter of that name.
         if time is None or table.headless or not names:
             return False
@@ -43,8 +43,12 @@ class WideTimes:
 
     def meter_columns(self, table: Table, time: int | None) -> list[int]:
         ignored = self.chosen.get("ignored", [])
-        others = [index for index, name in enumerate(table.columns) if index != time and name not in ignored]
-        return others if self.chosen else [index for index in others if not is_total(table.columns[index])]
+        words = [""] * len(table.columns) if self.chosen else words_of(table)
+        return [
+            index
+            for index, name in enumerate(table.columns)
+            if index != time and name not in ignored and words[index] not in texts.TOTALS
+        ]
 
     def value_name(self, table: Table) -> str:
         """What names the unit, where all columns have the same: their names, or the line below them."""
@@ -60,7 +64,8 @@ class WideTimes:
         meters = self.meter_columns(table, time)[: reading.meters_wanted]
         names = without_unit([table.columns[index] for index in meters])
         positions = reading.positions(names)
-        totals = [name for name in table.columns if is_total(name) and not self.chosen]
+        pairs = zip(table.columns, words_of(table), strict=True)
+        totals = [name for name, word in pairs if word in texts.TOTALS and not self.chosen]
         if totals:
             reason = _("a column of sums is no meter")
             reading.rejects.add(np.ones(len(totals), dtype=np.int32), reason, lambda i: totals[i])
@@ -105,10 +110,6 @@ class WideTimes:
             values.ravel(),
             np.tile(batch.lines[good], int(named.sum())),
         )
-
-
-def is_total(name: str) -> bool:
-    return texts.word(name) in texts.TOTALS
 
 
 def without_unit(names: list[str]) -> list[str]:
