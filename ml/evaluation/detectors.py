@@ -18,11 +18,13 @@ from ml.evaluation.truth import UNTOUCHED, Truth
 from ml.evidence import Evidence, fill_gaps
 from ml.novelty import Novelty
 from ml.stage import FUSED, METER, THEFT, Judgement, Seen, Stage
-from ml.training import Drawn, calibrate
+from ml.training import Drawn, calibrate, hasty, kinds_apart
 
 FLOOR = 0.02
 """Added to levels before their logarithm is taken: standby counts as nothing."""
 RAW_DAYS = 28
+ROUNDS = 1.5
+"""Of the rounds that a utility's boosters take: a source shows more than twice as many cases."""
 
 
 # --------------------------------------------------------------------------------------------- rules and recipes
@@ -164,15 +166,16 @@ def train_known(study: Study, seed: int, drawn: Drawn, whole: bool = True) -> di
     Not `whole`: half the rounds at twice the rate, and kinds are not told apart. As good, for tables with many models.
     """
     judges = calibrates(drawn.truth, seed)
-    taught, shown = taken(drawn, np.flatnonzero(~judges)), taken(drawn, np.flatnonzero(judges))
+    taught, shown = drawn.take(~judges), drawn.take(judges)
     settings = study.config.models
-    boost = settings["booster"] if whole else hasty(settings["booster"])
+    boost = {**settings["booster"], "rounds": int(ROUNDS * settings["booster"]["rounds"])}
+    boost = boost if whole else hasty(boost)
     booster, fused = _boosters(boost, taught)
     stage = Stage(
         weights=dict(study.config.weights),
         booster=booster,
         novelty=Novelty(n_estimators=settings["isolation_forest"]["n_estimators"]).fit(study.plain_features(seed)),
-        kinds=_kinds(settings["kinds"], drawn) if whole else KindBooster(),
+        kinds=kinds_apart(settings["kinds"], drawn) if whole else KindBooster(),
         fused=fused,
     )
     calibrate(stage, shown)
@@ -195,10 +198,6 @@ def _boosters(settings: dict, drawn: Drawn) -> tuple[Booster, Booster | None]:
     return booster, Booster(**settings).fit(drawn.seen.both[rows], truth.theft[rows], weight[rows])
 
 
-def hasty(settings: dict) -> dict:
-    return settings | {"rounds": settings["rounds"] // 2, "learning_rate": settings["learning_rate"] * 2}
-
-
 def even_weights(truth: Truth) -> np.ndarray:
     """(N,) with mean 1: half for thefts, a quarter for honest changes, a quarter for what was left alone."""
     parts = np.where(truth.theft, 0, np.where(truth.kind == UNTOUCHED, 2, 1))
@@ -206,23 +205,8 @@ def even_weights(truth: Truth) -> np.ndarray:
     return (np.array([0.5, 0.25, 0.25]) / np.maximum(count, 1))[parts] * truth.counted.sum()
 
 
-def taken(drawn: Drawn, rows: np.ndarray) -> Drawn:
-    seen = drawn.seen
-    change = replace(seen.change, **{name: values[rows] for name, values in vars(seen.change).items()})
-    balance = None if seen.balance is None else seen.balance[rows]
-    given = {part: values[rows] for part, values in drawn.given.items()}
-    return Drawn(Seen(change, seen.features[rows], balance), given, drawn.truth.take(rows))
-
-
 def without(drawn: Drawn, kinds: list[str]) -> Drawn:
-    return taken(drawn, np.flatnonzero(~np.isin(drawn.truth.kind, kinds)))
-
-
-def _kinds(settings: dict, drawn: Drawn) -> KindBooster:
-    truth = drawn.truth
-    rows = np.flatnonzero(truth.counted & (truth.kind != UNTOUCHED))
-    label = np.where(truth.theft, np.char.add(THEFT, truth.family.astype(str)), truth.kind.astype(str))
-    return KindBooster(**settings).fit(drawn.seen.features[rows], label[rows])
+    return drawn.take(~np.isin(drawn.truth.kind, kinds))
 
 
 def known(name: str) -> Callable[[Study, int], Scorer]:

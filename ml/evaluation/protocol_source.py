@@ -1,6 +1,6 @@
 """Real curves, split by household, changed and graded by the frozen protocol."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,8 +47,27 @@ class ProtocolSource:
         frozen = self.frozen.protocol
         kinds, faults = setting.kinds or frozen.ALL_KINDS, frozen.Faults(**setting.faults)
         for batch in frozen.cases(curves, part, kinds=kinds, faults=faults, draw=setting.draw):
-            evidence, truth = evidence_of(batch.evidence, curves), self._truth(batch.truth, curves)
-            yield Batch(evidence, truth, batch.evidence, batch.truth)
+            truth = self._truth(batch.truth, curves)
+            if setting.mornings:
+                yield from self._on_mornings(setting.mornings, batch, truth, curves)
+            else:
+                yield Batch(evidence_of(batch.evidence, curves), truth, batch.evidence, batch.truth)
+
+    def _on_mornings(self, mornings: Sequence[int], batch, truth: Truth, curves) -> Iterator[Batch]:
+        dealt = np.arange(len(truth)) % len(mornings)
+        for number, day in enumerate(mornings):
+            rows = np.flatnonzero((dealt == number) & (truth.onset < day - 1))
+            seen = batch.evidence
+            sums = None if seen.sums is None else seen.sums[rows]
+            some = replace(
+                seen, readings=seen.readings[rows], member=seen.member[rows], outage=seen.outage[rows], sums=sums
+            )
+            yield Batch(
+                evidence_of(some.until(day), curves, self.frozen.protocol.REFERENCE_DAYS),
+                truth.take(rows),
+                some,
+                batch.truth[rows],
+            )
 
     def nights(self, seed: int, part: str) -> Iterator[Iterator[Batch]]:
         frozen, grading, curves = self.frozen.protocol, self.frozen.grading, self.curves

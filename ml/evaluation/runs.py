@@ -25,6 +25,8 @@ FAULTS: dict[str, Setting] = {
     "groups of 60": Setting(group_size=60),
 }
 
+MORNINGS = (38, 45, 49, 53, 58, 63, 68, 73, 78, 84)
+"""Of the days on which training sees cases as they were known then: a detector is asked every night."""
 CALIBRATING = 5
 """One in so many training households calibrates."""
 
@@ -92,6 +94,8 @@ class Study:
         for number, fault in enumerate(faults):
             some = Setting(kinds, fault.faults, fault.group_size, number + 1, slice(number, None, len(faults)))
             yield from self.source.batches(seed, "train", some)
+        if faults:
+            yield from self.source.batches(seed, "train", Setting(kinds, draw=len(faults) + 1, mornings=MORNINGS))
 
     def graded(self, seed: int, setting: Setting = ORDINARY) -> Iterable[Batch]:
         """The cases to grade. Features of the ordinary ones are kept from pass to pass."""

@@ -87,6 +87,8 @@ class Setting:
     """Above 0: other cases of the same households, for training only."""
     groups: slice = field(default_factory=lambda: slice(None))
     """Some of the transformers only."""
+    mornings: Sequence[int] = ()
+    """For training only: each case as it was known on the morning of one of these days, if it had begun by then."""
 
 
 ORDINARY = Setting()

@@ -83,7 +83,8 @@ def test_too_few_days_are_refused(town, days):
         train(TINY, town.last(days), {})
 
 
-def test_what_is_held_back_teaches_nothing(town, without_networks):
+def test_what_is_held_back_teaches_nothing_before_it_has_judged(town, without_networks, monkeypatch):
+    monkeypatch.setattr(training, "learn_from_all", lambda *_: None)
     _teach, judge = split(chosen(town, TINY), TINY)
     held = np.isin(town.meters, judge.meters)
     kwh = town.kwh.copy()
@@ -91,6 +92,25 @@ def test_what_is_held_back_teaches_nothing(town, without_networks):
     one, other = (train(TINY, replace(town, kwh=curves), {}).stages for curves in (town.kwh, kwh))
     assert learned(one[60]) == learned(other[60])
     assert one[60].tails["booster"].state() != other[60].tails["booster"].state()
+
+
+def test_meters_that_have_judged_teach_too(town, without_networks, monkeypatch):
+    after = train(TINY, town, {}).stages[60]
+    monkeypatch.setattr(training, "learn_from_all", lambda *_: None)
+    before = train(TINY, town, {}).stages[60]
+    assert after.booster.state() != before.booster.state()
+    assert after.fused.state() != before.fused.state()
+    assert after.tails["booster"].state() == before.tails["booster"].state()
+
+
+def test_a_history_that_looks_like_theft_teaches_nothing(town):
+    kwh = town.kwh.copy()
+    kwh[[5, 11], 35:] *= 0.05
+    drawn = training._gather(replace(town, kwh=kwh, sums=None, sum_row=None), TINY, 0, [60], lambda doing: None)[60]
+    suspects = training.suspicious(TINY, drawn)
+    assert {5, 11} <= set(suspects.tolist())
+    assert len(suspects) == round(training.SUSPECTS * HOMES)
+    assert not np.isin(drawn.without(suspects).truth.household, suspects).any()
 
 
 def test_the_order_of_the_meters_changes_nothing(town, without_networks):
