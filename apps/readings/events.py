@@ -207,6 +207,37 @@ class Meaning:
         return said or code_of(source[:DETAIL_LENGTH], text[:DETAIL_LENGTH]).value
 
 
+@dataclass(frozen=True)
+class Kind:
+    """Events of a file that say the same, for a person who looks at it."""
+
+    meaning: str  # empty: nobody knows it
+    source: str  # as the sender spells it
+    detail: str  # of one of them
+    count: int
+    first: datetime
+    last: datetime
+
+
+def kinds_of(found: Events) -> list[Kind]:
+    """Most frequent first; those that nobody knows behind the others."""
+    places: dict[tuple[str, str], list[int]] = {}
+    for place, key in enumerate(zip(found.codes, found.sources, strict=True)):
+        places.setdefault(key, []).append(place)
+    kinds = [
+        Kind(
+            meaning="" if code == Code.OTHER else Code(code).label,
+            source=source,
+            detail=found.details[own[0]],
+            count=len(own),
+            first=EPOCH + timedelta(minutes=int(found.minutes[own].min())),
+            last=EPOCH + timedelta(minutes=int(found.minutes[own].max())),
+        )
+        for (code, source), own in places.items()
+    ]
+    return sorted(kinds, key=lambda kind: (not kind.meaning, -kind.count, kind.source))
+
+
 def store(upload: Upload, found: Events, ids: np.ndarray) -> int:
     """Write the events of meters that are registered, inside the caller's transaction; `ids` (names,), 0 for others.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from django.conf import settings
 
-from apps.readings import importers, times
+from apps.readings import events, importers, times
 from apps.readings.assembly import DAY, Assembler, Columns, Days, distances, same_as_before
 from apps.readings.importers.base import Block, Format, Reading, Rejects
 from apps.readings.importers.long import Long
@@ -158,6 +158,7 @@ class Preview:
     kwh: list[float | None]
     meters_seen: int  # among those looked at
     events: int
+    event_kinds: list[events.Kind]
     periods: int  # between reads of a register, such as months
     rejected: int
     rejected_lines: list[tuple[int, str, str]]
@@ -185,9 +186,11 @@ def preview_of(format_: Format, file: Path, statement: Statement) -> Preview:
     blocks = [first_meters(block) for block in islice(format_.blocks(file, reading), 1)]
     assembler = Assembler(statement, reading)
     found = list(assembler.days(assembler.sorted(blocks)))
+    told = events.check(reading, statement, np.zeros(len(reading.names), dtype=bool))
     seen = {
         "meters_seen": len(reading.names),
-        "events": len(reading.events),
+        "events": len(told),
+        "event_kinds": events.kinds_of(told),
         "periods": sum(len(periods.lines) for periods in [*reading.registers, *assembler.periods]),
         "rejected": reading.rejects.count,
         "rejected_lines": reading.rejects.kept,

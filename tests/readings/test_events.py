@@ -5,7 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
+from django.urls import reverse
 
 from apps.readings import actions, events, tasks
 from apps.readings.event_codes import code_of
@@ -241,3 +243,18 @@ def test_twenty_thousand_events_are_taken_set_by_set(django_assert_max_num_queri
     with django_assert_max_num_queries(60):
         upload = send(long_csv(*rows, header=HEADER))
     assert upload.events == MeterEvent.objects.count() == 20_001
+
+
+def test_the_draft_says_what_each_code_is_taken_for(client, ana):
+    lines = [("M-1", "2026-07-01 10:15", 40, "a"), ("M-2", "2026-07-02 10:15", 40, "b"), ("M-1", "noon", 40, "")]
+    file = SimpleUploadedFile(
+        "a.csv", long_csv(*lines, ("M-1", "2026-07-01 11:00", "E17", "odd"), header=HEADER).encode()
+    )
+    client.force_login(ana)
+    page = client.post(reverse("upload_new"), {"file": file, "sender": "head-end"}, follow=True)
+    kinds = [(kind.meaning, kind.source, kind.count) for kind in page.context["example"].event_kinds]
+    assert kinds == [("terminal cover opened", "40", 2), ("", "E17", 1)]
+    text = page.content.decode()
+    assert "1 Jul 2026 10:15" in text
+    assert "Not known" in text
+    assert "M-1,noon,40," in text

@@ -60,7 +60,7 @@ class EventList:
         code, text, detail = (words_of(cells.get(name), size) for name in ("code", "text", "detail"))
 
         def shown(row: int) -> str:
-            return ",".join(texts.shown(column[row]) for column in cells.values())
+            return ",".join(texts.shown(cells[name][row]) for name in sorted(found, key=found.get))  # as in the file
 
         unnamed = np.array([not (one or other) for one, other in zip(code, text, strict=True)], dtype=bool)
         empty = (meters < 0) & ~stamps.valid & unnamed
