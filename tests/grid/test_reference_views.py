@@ -101,7 +101,7 @@ def test_a_meter_is_replaced_on_its_consumers_page(desk):
     assert "M-1" in desk.get(address).content.decode()
     page = desk.post(address, {"serial": "M-1", "on": "2026-04-01"}).content.decode()
     assert "This is the meter that is there now" in page
-    assert "came on 2024-01-01" in desk.post(address, {"serial": "M-9", "on": "2020-04-01"}).content.decode()
+    assert "came on 1 Jan 2024" in desk.post(address, {"serial": "M-9", "on": "2020-04-01"}).content.decode()
     assert "is at the consumer C-2" in desk.post(address, {"serial": "M-2", "on": "2026-04-01"}).content.decode()
     answer = desk.post(address, {"serial": "M-9", "on": "2026-04-01", "last_register_kwh": "812.5"})
     assert answer.url == reverse("consumer", args=["C-1"])

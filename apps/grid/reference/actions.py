@@ -15,6 +15,7 @@ from django.core.files.base import ContentFile
 from django.db import DatabaseError, connection, connections, transaction
 from django.db.models import Case, F, Value, When
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from apps import claims
@@ -203,10 +204,10 @@ def replacement_faults(*, consumer: Consumer, serial: str, on: date) -> dict[str
     elif meter and meter.kind == Meter.Kind.SUM:
         faults["serial"] = _("This is the sum meter of a transformer.")
     elif meter and meter.closed_on and meter.closed_on <= on:
-        faults["serial"] = _("This meter was closed on %(day)s.") % {"day": meter.closed_on}
+        faults["serial"] = _("This meter was closed on %(day)s.") % {"day": date_format(meter.closed_on, "j M Y")}
     if current and current.valid.lower and on <= current.valid.lower:
-        faults["on"] = _("The meter that is there now came on %(day)s: the change is later than that.") % {
-            "day": current.valid.lower
+        faults["on"] = _("The meter that is there now came on %(day)s: choose a later day.") % {
+            "day": date_format(current.valid.lower, "j M Y")
         }
     elif on > timezone.localdate() + timedelta(days=DAYS_AHEAD):
         faults["on"] = _("This day is more than a year ahead.")

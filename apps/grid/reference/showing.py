@@ -36,11 +36,14 @@ class Preview:
             one for one in self.kind.fields if one.name in self.plan.present and one.name != (self.kind.key or None)
         ]
         key = self.kind.by_name[self.kind.key] if self.kind.key else None
-        return {
-            "columns": [str(one.label) for one in ([key] if key else []) + fields],
-            "rows": self.rows(key.name if key else "", [one.name for one in fields]),
-            "shapes": self.shapes(),
-        }
+        labels = [str(one.label) for one in ([key] if key else []) + fields]
+        rows = self.rows(key.name if key else "", [one.name for one in fields])
+        # What changes anywhere stands beside what names the row: a wide table shows its first columns.
+        changes = [any(row["cells"][place][1] is not None for row in rows) for place in range(len(labels))]
+        order = sorted(range(len(labels)), key=lambda place: (place > 0 or not key, not changes[place]))
+        for row in rows:
+            row["cells"] = [row["cells"][place] for place in order]
+        return {"columns": [labels[place] for place in order], "rows": rows, "shapes": self.shapes()}
 
     def rows(self, key: str, names: list[str]) -> list[dict]:
         """Each with `cells`: [new, old]; old is null where nothing was or nothing changes."""
