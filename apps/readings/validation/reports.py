@@ -114,12 +114,11 @@ def worst_meters(hits: QuerySet[ValidationHit], zones: list[Zone], until: date) 
         .order_by()
         .values_list("meter__serial", "fitted__consumer__number", "zone")
         .annotate(
-            many=Count("pk"),
-            days=Sum(Least(F("last_day"), until) - Greatest(F("day"), since)),
+            days=Sum(Least(F("last_day"), until) - Greatest(F("day"), since) + timedelta(days=1)),
             rules=ArrayAgg("rule", distinct=True),
             last=Max("last_day"),
         )
-        .order_by("-days", "-many", "meter__serial")[:WORST_SHOWN]
+        .order_by("-days", "meter__serial")[:WORST_SHOWN]
     )
     by_id = {zone.pk: zone for zone in zones}
     return [
@@ -127,11 +126,11 @@ def worst_meters(hits: QuerySet[ValidationHit], zones: list[Zone], until: date) 
             serial=serial,
             number=number,
             zone=by_id.get(zone),
-            days=days.days + many,
+            days=days.days,
             rules=[BY_NAME[name] for name in names if name in BY_NAME],
             last_day=last,
         )
-        for serial, number, zone, many, days, names, last in rows
+        for serial, number, zone, days, names, last in rows
     ]
 
 
