@@ -1,4 +1,4 @@
-"""Files, packed or not, as columns and rows: delimited text, GeoJSON, and JSON lists of objects, told apart by content."""
+"""Files as columns and rows: delimited text, GeoJSON, and JSON lists, packed or not, told apart by their content."""
 
 import csv
 import json
