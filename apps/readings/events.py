@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
+from sys import intern
 
 import numpy as np
 from django.conf import settings
@@ -158,8 +159,8 @@ def check(reading: Reading, statement: Statement, foreign: np.ndarray) -> Events
         meters=meters[good],
         minutes=utc[good],
         codes=[meaning.of(line.code, line.detail) for line in taken],
-        sources=[clean(line.code, SOURCE_LENGTH) for line in taken],
-        details=[clean(line.detail, DETAIL_LENGTH) for line in taken],
+        sources=[intern(clean(line.code, SOURCE_LENGTH)) for line in taken],
+        details=[intern(clean(line.detail, DETAIL_LENGTH)) for line in taken],
     )
 
 

@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from apps.readings import actions, events, tasks
 from apps.readings.event_codes import code_of
+from apps.readings.importers import base
 from apps.readings.models import EventMeaning, HeldMeter, MeterEvent, MeterState, Upload
 from tests import factories
 from tests.readings.files import hours, long_csv, rejected, send
@@ -258,3 +259,9 @@ def test_the_draft_says_what_each_code_is_taken_for(client, ana):
     assert "1 Jul 2026 10:15" in text
     assert "Not known" in text
     assert "M-1,noon,40," in text
+
+
+def test_a_file_of_more_events_than_a_worker_holds_in_memory_is_refused(monkeypatch):
+    monkeypatch.setattr(base, "FILE_MOST_EVENTS", 2)
+    upload = send(long_csv(*(("M-1", f"2026-03-01 10:{n:02}", 40, "") for n in range(3)), header=HEADER))
+    assert (upload.status, "more than 2 meter events" in upload.error) == (Upload.Status.FAILED, True)

@@ -13,6 +13,7 @@ from apps.faults import FileFault
 TEXT_LENGTH = 200  # of what is kept of a rejected line
 NAME_LENGTH = 64  # of a meter's serial number
 FILE_MOST_METERS = 500_000  # their names are held in memory
+FILE_MOST_EVENTS = 1_000_000  # and so are events, at nearly 400 bytes each
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class RegisterPeriods:
     channels: np.ndarray | None = None  # (N,) int8; None: all of them import
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class EventLine:
     """Something that a meter reported beside its readings, as the file spells it."""
 
@@ -92,6 +93,14 @@ class Reading:
     events: list[EventLine] = field(default_factory=list)
     registers: list[RegisterPeriods] = field(default_factory=list)
     _positions: dict[str, int] = field(default_factory=dict)
+
+    def add_events(self, found: list[EventLine]) -> None:
+        if len(self.events) + len(found) > FILE_MOST_EVENTS:
+            raise FileFault(
+                _("The file holds more than %(limit)s meter events. Send it in parts.")
+                % {"limit": f"{FILE_MOST_EVENTS:,}"}
+            )
+        self.events += found
 
     def positions(self, names: Sequence[str | None]) -> np.ndarray:
         """(N,) int32 positions of meters by name; -1 where there is no name that a meter can have."""

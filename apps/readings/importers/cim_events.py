@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from sys import intern
 
 import numpy as np
 import pyarrow as pa
@@ -106,13 +107,15 @@ def note(waiting: list[Said], reading: Reading) -> None:
             reading.rejects.add(lines[rows], reason, lambda i, rows=rows: shown(waiting[rows[i]]))
             good &= ~wrong
     stamping.note_zones(stamps, good, lines, reading)
-    reading.events += [
-        EventLine(
-            int(meters[row]), waiting[row].code or waiting[row].reason, int(stamps.minutes[row]),
-            waiting[row].reason if waiting[row].code else "", waiting[row].line,
-        )
-        for row in np.flatnonzero(good).tolist()
-    ]  # fmt: skip
+    reading.add_events(
+        [
+            EventLine(
+                int(meters[row]), intern(waiting[row].code or waiting[row].reason), int(stamps.minutes[row]),
+                intern(waiting[row].reason if waiting[row].code else ""), waiting[row].line,
+            )
+            for row in np.flatnonzero(good).tolist()
+        ]
+    )  # fmt: skip
 
 
 def shown(one: Said) -> str:

@@ -1,6 +1,7 @@
 """One meter event a row: meter, time, and a code or words for what happened; no column with energy."""
 
 from collections.abc import Iterator
+from sys import intern
 
 import numpy as np
 import pyarrow as pa
@@ -75,20 +76,22 @@ class EventList:
                 reading.rejects.add(batch.lines[rows], reason, lambda i, rows=rows: shown(rows[i]))
                 good &= ~wrong
         stamping.note_zones(stamps, good, batch.lines, reading)
-        reading.events += [
-            EventLine(
-                meter=int(meters[row]),
-                code=code[row] or text[row],
-                minutes=int(stamps.minutes[row]),
-                detail=" · ".join(said for said in (text[row] if code[row] else "", detail[row]) if said),
-                line=int(batch.lines[row]),
-            )
-            for row in np.flatnonzero(good).tolist()
-        ]
+        reading.add_events(
+            [
+                EventLine(
+                    meter=int(meters[row]),
+                    code=code[row] or text[row],
+                    minutes=int(stamps.minutes[row]),
+                    detail=intern(" · ".join(said for said in (text[row] if code[row] else "", detail[row]) if said)),
+                    line=int(batch.lines[row]),
+                )
+                for row in np.flatnonzero(good).tolist()
+            ]
+        )
 
 
 def words_of(column: pa.Array | None, size: int) -> list[str]:
     """Texts of a column of any type; empty where nothing stands, or where there is no such column."""
     if column is None:
         return [""] * size
-    return [text.strip() for text in (texts.shown(cell) for cell in column)]
+    return [intern(text.strip()) for text in (texts.shown(cell) for cell in column)]  # the same ones again and again
