@@ -81,6 +81,12 @@ def nem12() -> bytes:
     return "\n".join([*lines, "900", ""]).encode()
 
 
+def nem13() -> bytes:
+    dates = "20260101000000,A,,,001500,20260201000000,S,,,500.25,kWh,20260301,20260202000000,"
+    lines = [f"250,600123456{n},11,1,11,11,7600{n},{way},001000,{dates}" for n, way in enumerate("EEI")]
+    return "\n".join(["100,NEM13,202603030000,MDP,RETAIL", *lines, "550,N,,A,", "900", ""]).encode()
+
+
 def green_button() -> bytes:
     def entry(own: str, up: str, content: str) -> str:
         links = f'<link rel="self" href="/espi{own}"/><link rel="up" href="/espi{up}"/>'
@@ -153,6 +159,7 @@ GOOD = {
 }
 GOOD |= {
     "nem12": nem12(),
+    "nem13": nem13(),
     "green button": green_button(),
     "cim": cim(),
     "json rows": json.dumps(rows(), indent=1).encode(),
@@ -177,6 +184,8 @@ def broken(format_: str) -> Iterator[tuple[str, bytes]]:
         yield from rewritten_json(good.decode())
     elif format_ == "nem12":
         yield from rewritten_nem12(good.decode())
+    elif format_ == "nem13":
+        yield from rewritten_nem13(good.decode())
     else:
         yield from rewritten_archive(format_)
 
@@ -277,6 +286,18 @@ def rewritten_nem12(good: str) -> Iterator[tuple[str, bytes]]:
     yield "formulas", good.replace("0.1,", "=1+1,").encode()
     yield "no such day", good.replace("20260301", "20260231").encode()
     yield "points of long names", good.replace("6001234567", "6" * 70).encode()
+
+
+def rewritten_nem13(good: str) -> Iterator[tuple[str, bytes]]:
+    yield "no end", good.replace("900\n", "").encode()
+    yield "no registers", re.sub(r"250,.*\n", "", good).encode()
+    yield "in quotes", re.sub(r"[^,\n]+", r'"\g<0>"', good).encode()
+    yield "a line of 10 MB", good.replace(",A,", ",A" + "x" * 10_000_000 + ",", 1).encode()
+    for what, words in (("number", NUMBERS.split()), ("text", TEXTS), ("stamp", STAMPS.split())):
+        for cell in ("500.25", "20260101000000", "kWh", "6001234560"):
+            count = itertools.count()
+            wrong = re.sub(re.escape(cell), lambda _m, w=words, c=count: w[next(c) % len(w)], good)
+            yield f"a {what} for {cell}", wrong.encode()
 
 
 def rewritten_archive(format_: str) -> Iterator[tuple[str, bytes]]:

@@ -1,6 +1,7 @@
-"""NEM12 as meter data providers of the Australian market send it; nemreader says what the files mean."""
+"""NEM12 and NEM13 as meter data providers of the Australian market send it; nemreader says what the files mean."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from nemwriter import NEM12
 from apps.readings import importers
 from apps.readings.importers import nem12
 from apps.readings.importers.base import FileFault, Reading, Rejects
-from apps.readings.models import Channel, Sender, Upload
+from apps.readings.models import Channel, RegisterRead, Sender, Upload
 from apps.readings.quality import Quality
 from tests.readings.files import rejected, send
 
@@ -159,3 +160,54 @@ def test_its_clock_and_unit_are_not_the_senders_to_say(tmp_path):
     assert (upload.status, rejected(upload)) == (Upload.Status.IMPORTED, [])
     assert (upload.format, upload.timezone, upload.unit) == ("nem12", "+10:00", Sender.Unit.KWH)
     assert (upload.readings, upload.stamps) == (96, Sender.Stamps.START)
+
+
+def counted(nmi: str = "6001234567", register: str = "11", **changed: str) -> str:
+    """A 250 record of NEM13."""
+    fields = {
+        "config": "1112", "register": register, "suffix": register, "stream": "11", "serial": "SER1", "direction": "E",
+        "before": "001000", "from": "20251001000000", "quality_before": "A", "reason_before": "", "words_before": "",
+        "now": "001500", "until": "20260101000000", "quality": "A", "reason": "", "words": "", "quantity": "500.5",
+        "unit": "kWh", "next": "20260401", "updated": "20260102120000", "loaded": "20260102130000",
+    }  # fmt: skip
+    return ",".join(["250", nmi, *(fields | changed).values()])
+
+
+def send_nem13(*records: str) -> Upload:
+    return send("\r\n".join(["100,NEM13,202601030000,MDP1,RETAIL", *records, "900", ""]))
+
+
+def periods() -> list[tuple]:
+    return list(RegisterRead.objects.order_by("pk").values_list("channel", "start", "end", "kwh", "estimated"))
+
+
+@pytest.mark.django_db
+def test_accumulation_meters_of_nem13_become_register_reads():
+    upload = send_nem13(counted(), "550,N,,A,", counted("6001234568", direction="I", quantity="1.25", unit="MWh"))
+    assert (upload.error, upload.format, upload.register_reads, rejected(upload)) == ("", "nem13", 2, [])
+    days = date(2025, 10, 1), date(2025, 12, 31)
+    assert periods() == [(1, *days, Decimal("500.5"), False), (2, *days, Decimal("1250"), False)]
+
+
+@pytest.mark.django_db
+def test_registers_of_nem13_that_count_between_the_same_days_are_added():
+    send_nem13(counted(), counted(register="12", quantity="100", quality="E52"), counted(quantity="400"))
+    assert [row[3:] for row in periods()] == [(Decimal(500), True)]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"direction": "X"}, "no direction"),
+        ({"unit": "kVArh"}, "no energy"),
+        ({"until": "20261301000000"}, "no moments"),
+        ({"quantity": "12O"}, "not a number"),
+        ({"until": "20250901000000"}, "ends before it begins"),
+        ({"nmi": ""}, "NMI is missing"),
+    ],
+)
+def test_what_is_wrong_in_nem13_is_named_with_its_line(changed, reason):
+    upload = send_nem13(counted("6001234568"), counted(**changed), counted("6001234569", quality="N", quantity=""))
+    [(line, why, _text)] = rejected(upload)
+    assert (line, reason in why, upload.register_reads) == (3, True, 1)

@@ -16,6 +16,7 @@ from apps.readings.importers.green_button import GreenButton
 from apps.readings.importers.json_records import JsonBlocks, JsonTable
 from apps.readings.importers.long import NEEDED, Long, guessed
 from apps.readings.importers.nem12 import Nem12
+from apps.readings.importers.nem13 import Nem13
 from apps.readings.importers.parquet_tables import ParquetTable
 from apps.readings.importers.tables import ColumnsUnclear, Table, TableFormat
 from apps.readings.importers.wide_days import WideDays
@@ -29,6 +30,7 @@ FORMATS: list[Format] = [
     TableFormat("parquet_days", gettext_lazy("Parquet, a row per meter"), ParquetTable, WideDays()),
     TableFormat("parquet_wide", gettext_lazy("Parquet, a row per time"), ParquetTable, WideTimes()),
     Nem12(),
+    Nem13(),
     GreenButton(),
     cim_readings.INTERVALS,
     cim_readings.REGISTERS,
