@@ -23,6 +23,7 @@ from apps.readings import actions, files, importers, json_blocks, pushing
 from apps.readings.assembly import INTERVALS
 from apps.readings.importers.base import FileFault
 from apps.readings.models import RejectedLine, Sender, Upload
+from apps.readings.register_api import RegisterReads
 from apps.readings.statements import Statement
 
 REFUSAL = {"type": "object", "properties": {"detail": {"type": "string"}}, "required": ["detail"]}
@@ -451,6 +452,7 @@ def visible_uploads(request):
 
 api_urls = [
     path("readings", Readings.as_view(), name="api-readings"),
+    path("register-reads", RegisterReads.as_view(), name="api-register-reads"),
     path("uploads", Uploads.as_view(), name="api-uploads"),
     path("uploads/<int:pk>", UploadDetail.as_view(), name="api-upload"),
     path("uploads/<int:pk>/withdraw", Withdraw.as_view(), name="api-upload-withdraw"),

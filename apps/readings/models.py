@@ -236,6 +236,28 @@ class LoadProfileRevision(ProfileColumns):
         indexes = [models.Index(fields=["meter", "channel", "day"], name="revision_of_profile")]
 
 
+class OfMeterQuerySet(models.QuerySet):
+    """Rows that say something about a `meter` on a `day`."""
+
+    first_day = "day"
+
+    def located(self):
+        """With `zone`, where the meter measured that day, and `fitted`, the installation at its consumer."""
+        that_day = Q(meter__installations__valid__contains=models.F(self.first_day))
+        return self.annotate(fitted=models.FilteredRelation("meter__installations", condition=that_day)).annotate(
+            zone=Coalesce("fitted__consumer__zone", "meter__transformer__feeder__zone")
+        )
+
+    def visible_to(self, user):
+        if user.sees_everything:
+            return self.located()
+        return self.located().filter(zone__in=Zone.objects.visible_to(user).values("pk"))
+
+
+class RegisterReadQuerySet(OfMeterQuerySet):
+    first_day = "start"
+
+
 class RegisterRead(models.Model):
     """Energy over a period between two reads of a register, such as a month on a bill. Many meters never say more."""
 
@@ -246,6 +268,8 @@ class RegisterRead(models.Model):
     kwh = models.DecimalField(_("kWh"), max_digits=14, decimal_places=3)
     estimated = models.BooleanField(_("estimated by the sender"), default=False)
     upload = models.ForeignKey(Upload, models.PROTECT, related_name="+")
+
+    objects = RegisterReadQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("register read")
@@ -277,22 +301,6 @@ class ValidationRule(models.Model):
 
     def __str__(self):
         return self.rule
-
-
-class OfMeterQuerySet(models.QuerySet):
-    """Rows that say something about a `meter` on a `day`."""
-
-    def located(self):
-        """With `zone`, where the meter measured that day, and `fitted`, the installation at its consumer."""
-        that_day = Q(meter__installations__valid__contains=models.F("day"))
-        return self.annotate(fitted=models.FilteredRelation("meter__installations", condition=that_day)).annotate(
-            zone=Coalesce("fitted__consumer__zone", "meter__transformer__feeder__zone")
-        )
-
-    def visible_to(self, user):
-        if user.sees_everything:
-            return self.located()
-        return self.located().filter(zone__in=Zone.objects.visible_to(user).values("pk"))
 
 
 class ValidationHit(models.Model):

@@ -83,6 +83,7 @@ ADDRESSES = {
     "api-balances": api(200),
     "api-readings": Expected(401, 403, 403, method="post"),
     "api-uploads": api(403),
+    "api-register-reads": api(200),
     "api-validation-hits": api(200),
     "api-upload": api(403, of="upload"),
     "api-upload-withdraw": api(403, of="upload", method="post"),

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
+from django.urls import reverse
 
 from apps.readings import billing
 from apps.readings.importers.base import Reading, RegisterPeriods, Rejects
@@ -128,3 +129,23 @@ def test_flags_and_channels_of_periods_are_kept_and_a_repeated_period_counts_onc
     assert billing.store(upload.pk, periods, np.array([meter.pk, 0, 0])) == 2
     kept = set(RegisterRead.objects.values_list("channel", "kwh", "estimated"))
     assert kept == {(Channel.IMPORT, Decimal(3), True), (Channel.EXPORT, Decimal(2), False)}
+
+
+def test_machines_ask_for_register_reads_of_their_zones(client, ines, north, south):
+    for serial, zone in (("A", north), ("B", south)):
+        InstallationFactory(meter__serial=serial, consumer__number=f"C-{serial}", consumer__zone=zone)
+    upload = send("meter,date,kwh\nA,2025-01-01,100\nA,2025-02-01,40\nB,2025-01-01,7\nB,2025-02-01,8\n")
+    client.force_login(ines)
+
+    def asked(**query) -> list[dict]:
+        return client.get(reverse("api-register-reads"), query).json()["results"]
+
+    assert asked()[1] == {
+        "id": RegisterRead.objects.get(kwh=100).pk, "meter": "A", "consumer": "C-A", "zone": "NORTH",
+        "channel": "import", "start": "2025-01-01", "end": "2025-01-31", "kwh": 100.0, "estimated": False,
+        "upload": upload.pk,
+    }  # fmt: skip
+    assert [read["kwh"] for read in asked(meter="A", since="2025-02-01")] == [40]
+    assert asked(meter="B") == asked(channel="export") == asked(consumer="C-B") == []
+    client.force_login(UserFactory(roles=["Reference systems"], all_zones=True))
+    assert client.get(reverse("api-register-reads")).status_code == 403

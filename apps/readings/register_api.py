@@ -1,0 +1,80 @@
+"""What registers counted between two reads, such as the months of a bill, for machines."""
+
+import django_filters as filters
+from django.db.models import F
+from django.db.models.functions import Coalesce
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.generics import ListAPIView
+
+from apps.grid.models import Zone
+from apps.readings.models import Channel, RegisterRead
+from apps.readings.validation_api import MaySeeHits
+
+CHANNELS = {Channel.IMPORT: "import", Channel.EXPORT: "export"}
+
+
+class RegisterReadSerializer(serializers.ModelSerializer):
+    meter = serializers.CharField(source="meter.serial")
+    consumer = serializers.CharField(
+        source="consumer_number", allow_null=True, help_text="Whom the meter measured on the first day."
+    )
+    zone = serializers.CharField(source="zone_code", allow_null=True)
+    channel = serializers.SerializerMethodField()
+    kwh = serializers.FloatField()
+
+    class Meta:
+        model = RegisterRead
+        fields = ["id", "meter", "consumer", "zone", "channel", "start", "end", "kwh", "estimated", "upload"]
+        extra_kwargs = {
+            "start": {"help_text": "The first day of the period."},
+            "end": {"help_text": "The last day that counts."},
+            "estimated": {"help_text": "Its sender estimated one of the two reads."},
+            "upload": {"help_text": "Which upload brought it, see /api/v1/uploads/{id}."},
+        }
+
+    def get_channel(self, read: RegisterRead) -> str:
+        return CHANNELS[read.channel]
+
+
+class RegisterReadFilter(filters.FilterSet):
+    meter = filters.CharFilter("meter__serial")
+    consumer = filters.CharFilter("consumer_number")
+    zone = filters.CharFilter(method="in_zone", help_text="Code of the zone.")
+    channel = filters.TypedChoiceFilter(
+        "channel",
+        choices=[(name, name) for name in CHANNELS.values()],
+        coerce={name: value for value, name in CHANNELS.items()}.get,
+    )
+    since = filters.DateFilter("end", "gte", help_text="Periods that last until this day or later.")
+    until = filters.DateFilter("start", "lte", help_text="Periods that begin on this day or before.")
+
+    class Meta:
+        model = RegisterRead
+        fields: list[str] = []
+
+    def in_zone(self, reads, name, value):
+        return reads.filter(zone__in=Zone.objects.filter(code=value).values("pk"))
+
+
+class RegisterReads(ListAPIView):
+    """What registers of the meters in your zones counted between two reads, latest first: months, billing cycles."""
+
+    permission_classes = [MaySeeHits]  # who may see what was found in readings may see these
+    serializer_class = RegisterReadSerializer
+    filterset_class = RegisterReadFilter
+
+    def get_queryset(self):
+        if not self.request.user.is_authenticated:  # the API's description is made without anybody asking
+            return RegisterRead.objects.none()
+        code = Coalesce("fitted__consumer__zone__code", "meter__transformer__feeder__zone__code")
+        return (
+            RegisterRead.objects.visible_to(self.request.user)
+            .select_related("meter")
+            .annotate(consumer_number=F("fitted__consumer__number"), zone_code=code)
+            .order_by("-end", "-start", "meter__serial", "channel")
+        )
+
+    @extend_schema(tags=["readings"])
+    def get(self, request, *args, **kwargs):
+        return super().get(request, *args, **kwargs)
