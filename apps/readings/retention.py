@@ -13,7 +13,9 @@ from django.db.models import Q
 
 from apps.readings import partitions
 from apps.readings.models import (
+    Completeness,
     Estimate,
+    HeldMeter,
     LoadProfileRevision,
     MeterEvent,
     MeterState,
@@ -56,7 +58,10 @@ def forget(before: date, *, dry_run: bool) -> Iterator[Forgotten]:
         ("validation hits", ValidationHit.objects.filter(last_day__lt=before)),
         ("estimates", Estimate.objects.filter(day__lt=before)),
         ("edits of readings", ReadingEdit.objects.filter(day__lt=before)),
+        ("completeness of zones", Completeness.objects.filter(day__lt=before)),
         ("rejected lines", RejectedLine.objects.filter(upload__in=uploads)),
+        # Their files go: registering such a meter must not call for an import.
+        ("meters held back", HeldMeter.objects.filter(upload__in=uploads)),
     ):
         yield Forgotten(what, rows.count())
         if not dry_run:

@@ -6,8 +6,9 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from apps.readings import partitions, times
-from apps.readings.models import LoadProfile, LoadProfileRevision, MeterState, RegisterRead, RejectedLine
+from apps.readings import held, partitions, times
+from apps.readings.models import Completeness, LoadProfile, LoadProfileRevision, MeterState, RegisterRead, RejectedLine
+from tests.factories import MeterFactory
 from tests.readings.files import hours, long_csv, send, stored
 
 pytestmark = pytest.mark.django_db
@@ -52,6 +53,23 @@ def test_what_lies_before_the_month_goes_with_its_raw_file_and_the_rest_stays(ol
     assert (LoadProfileRevision.objects.count(), RejectedLine.objects.count()) == (0, 0)
     assert list(RegisterRead.objects.values_list("start", flat=True)) == [date(2021, 3, 1)]
     assert MeterState.objects.get(meter__serial="M-1").first_day == date(2021, 3, 1)
+
+
+def test_how_complete_forgotten_days_were_goes_too(north):
+    counts = {"meters": 1, "silent": 0, "expected": 24, "came": 24}
+    for day in (date(2021, 2, 28), date(2021, 3, 1)):
+        Completeness.objects.create(zone=north, day=day, **counts)
+    assert "completeness of zones: 1" in forget("--older-than", "5y")
+    assert Completeness.objects.get().day == date(2021, 3, 1)
+
+
+def test_registering_a_meter_asks_for_no_file_that_is_forgotten(settings):
+    settings.REGISTER_UNKNOWN_METERS = False
+    MeterFactory(serial="M-1")
+    upload = send(long_csv(*hours(day="2021-02-27"), *hours("M-2", day="2021-02-27")))
+    forget("--older-than", "5y")
+    MeterFactory(serial="M-2")
+    assert (upload.path.exists(), held.release()) == (False, 0)
 
 
 def test_a_forgotten_month_can_be_sent_again(old_and_new):
