@@ -268,6 +268,20 @@ def test_days_on_a_shelf_between_two_consumers_are_no_gap_and_get_no_estimate(no
     assert list(Estimate.objects.values_list("day", flat=True)) == [day(33)]
 
 
+def test_a_meter_that_moved_is_not_held_against_the_habits_of_whom_it_measured_before(north):
+    meter = factories.MeterFactory()
+    for since, until in ((None, 40), (40, 55), (55, None)):
+        days = DateRange(since and day(since), until and day(until))
+        factories.InstallationFactory(consumer__zone=north, meter=meter, valid=days)
+    kwh = ordinary(1, 60)
+    kwh[0, 40:55] *= 9
+    kwh[0, 55:] *= 0.05
+    kwh[0, 45, 3:6] = np.nan
+    store([meter], kwh)
+    validate_pending()
+    assert [(rule, first, last) for _meter, rule, first, last in hits()] == [("gap", day(45), day(45))]
+
+
 def test_a_register_that_says_more_than_its_intervals_is_hit(meters):
     kwh = ordinary(days=DAYS)
     store(meters, kwh)

@@ -11,7 +11,7 @@ from apps.readings import profiles, times
 from apps.readings.merge import date_of
 from apps.readings.models import Channel, RegisterRead, ValidationRule
 from apps.readings.quality import Quality
-from apps.readings.validation import limits, rules
+from apps.readings.validation import limits, rules, stays
 from apps.readings.validation.estimation import Estimated, estimate
 from apps.readings.validation.rules import BY_NAME, HISTORY_DAYS, LONGEST_LIMIT_DAYS, RULES, Curves, Found
 
@@ -24,13 +24,6 @@ FLAGS = """
 SELECT meter_id, day - %(epoch)s, quality FROM readings_loadprofile
 WHERE meter_id = ANY(%(meters)s) AND channel = %(channel)s AND day BETWEEN %(first)s AND %(last)s
   AND quality IS NOT NULL
-"""
-# Days between two consumers, which a meter spent on a shelf or a test bench.
-AWAY = """
-SELECT meter_id, since - %(epoch)s, until - %(epoch)s
-FROM (SELECT meter_id, upper(valid) AS since, lead(lower(valid)) OVER (PARTITION BY meter_id ORDER BY valid) AS until
-      FROM grid_installation WHERE meter_id = ANY(%(meters)s)) AS installed
-WHERE since < until
 """
 
 
@@ -130,7 +123,7 @@ def read(waiting: Waiting, first: int, last: int) -> tuple[Curves, np.ndarray, n
         kwh=kwh,
         checked=(days >= waiting.checked_from[:, None])
         & (days <= waiting.checked_until[:, None])
-        & ~away(waiting, days),
+        & ~stays.away(waiting.meters, days),
         first_day=np.datetime64(first, "D"),
         began=waiting.first - first,
         ended=waiting.last - first,
@@ -143,16 +136,6 @@ def read(waiting: Waiting, first: int, last: int) -> tuple[Curves, np.ndarray, n
         # Of a sum of several readings all have to be measured.
         measured[row, day, (quality != Quality.MEASURED).reshape(slots, -1).any(1)] = np.nan
     return curves, edited, measured
-
-
-def away(waiting: Waiting, days: np.ndarray) -> np.ndarray:
-    """(M, D) bool: the meter measured nobody, as it had before and would again. What is missing then is no gap."""
-    found = np.zeros((len(waiting.meters), len(days)), bool)
-    with connection.cursor() as cursor:
-        cursor.execute(AWAY, {"meters": waiting.meters.tolist(), "epoch": profiles.EPOCH})
-        for meter, since, until in cursor.fetchall():
-            found[np.searchsorted(waiting.meters, meter)] |= (days >= since) & (days < until)
-    return found
 
 
 def flags(waiting: Waiting, first: int, last: int) -> list[tuple[int, int, np.ndarray]]:
@@ -182,13 +165,17 @@ def hours_ahead(days: np.ndarray) -> np.ndarray:
 def day_hits(curves: Curves, meters: np.ndarray, first: int, zones: list, settings: dict) -> Hits:
     """What the rules that look at one meter's days say of the checked ones."""
     parts = []
+    by_stay, of = stays.parted(curves, meters, first)
+    everybody = np.arange(len(meters))
     for number, rule in enumerate(RULES):
         if rule.find is None:
             continue
-        own = limits.arranged(rule, zones, settings)
+        seen, rows = (by_stay, of) if rule.by_stay else (curves, everybody)
+        own = limits.arranged(rule, [zones[row] for row in rows], settings)
         if own.enabled.any():
-            found = rule.find(curves, own.limits)
-            parts.append(as_hits(number, found, found.hit & curves.checked & own.enabled[:, None], meters, first))
+            found = rule.find(seen, own.limits)
+            hit = found.hit & seen.checked & own.enabled[:, None]
+            parts.append(as_hits(number, found, hit, meters[rows], first))
     return together(parts)
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from django import forms
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Count
 from django.utils.translation import gettext_lazy as _
 
@@ -112,6 +112,8 @@ class RulesForm(forms.Form):
     @transaction.atomic
     def save(self) -> None:
         """Set the rules, and have the days of the place validated once more."""
+        with connection.cursor() as cursor:  # two people who set rules at once would both add them
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtext('readings.rules'))")
         ValidationRule.objects.filter(zone=self.zone).delete()
         ValidationRule.objects.bulk_create(self.rows())
         running.validate_again(self.zone and self.zone.pk)

@@ -77,6 +77,7 @@ class Rule:
     limits: tuple[Limit, ...] = ()
     find: Callable[[Curves, Limits], Found] | None = None  # None: found by comparing more than one meter's curve
     lasts: bool = True  # days in a row are one hit
+    by_stay: bool = True  # a meter that moved is another curve at each consumer
     worst: Callable = field(default=np.maximum)  # of the values of days that are one hit
 
 
@@ -217,6 +218,7 @@ RULES = [
         _("Readings are missing between others."),
         (Limit("hours", _("hours missing on a day"), 1, least=0.01, most=24),),
         gap,
+        by_stay=False,
     ),
     Rule(
         "spike",
