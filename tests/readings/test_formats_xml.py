@@ -252,6 +252,24 @@ def test_register_reads_beside_energy_of_intervals_become_periods(tmp_path):
     assert (reading.registers[0].last_day == reading.registers[0].first_day).all()
 
 
+def test_of_hourly_register_reads_those_of_whole_days_become_periods(tmp_path):
+    hourly = cim_block(COUNTED, [100 + hour for hour in range(60)])  # from 01:00 on the first day
+    _found, reading = read(tmp_path, cim(METER + hourly + cim_block(ENERGY, [1])))
+    [periods] = reading.registers
+    assert periods.values.tolist() == [24]
+    assert (periods.first_day - START // 86400, periods.last_day - START // 86400) == (1, 1)
+
+
+def test_registers_of_green_button_become_periods(tmp_path):
+    counts = reading_type(accumulationBehaviour=3, intervalLength=86400, powerOfTenMultiplier=3)
+    days = block(1, [100, 107, 111], seconds=86400)
+    _found, reading = read(tmp_path, feed(counts, usage_point(1), days))
+    [periods] = reading.registers
+    assert (periods.values.tolist(), reading.rejects.kept) == ([7, 4], [])
+    assert (periods.first_day - START // 86400).tolist() == [1, 2]
+    assert (periods.last_day == periods.first_day).all()
+
+
 def test_cim_quality_is_that_of_the_worst_code(tmp_path):
     quality = (
         '<ReadingQualities><timeStamp>2026-03-01T00:00:00Z</timeStamp><ReadingQualityType ref="{}"/></ReadingQualities>'

@@ -18,8 +18,9 @@ from lxml import etree
 
 from apps.readings import times
 from apps.readings.importers import stamping, texts
-from apps.readings.importers.base import Block, Reading, RegisterPeriods, Rejects
+from apps.readings.importers.base import Block, Reading, Rejects
 from apps.readings.importers.long import no_name
+from apps.readings.importers.register_reads import note_periods
 from apps.readings.importers.streams import Streams
 from apps.readings.importers.xml_streams import elements, first_of, lines_between, local_name, looks_like_xml, pairs
 from apps.readings.models import Channel
@@ -176,7 +177,7 @@ class Gathering:
         self.now = Gathered()
         self.left_out: set[tuple[str, str]] = set()
         self.streams = Streams()
-        self.registers: list[tuple] = []  # reads beside energy of intervals
+        self.registers: list[Block] = []  # reads beside energy of intervals
 
     def add(self, element: etree._Element) -> None:
         """All readings of one MeterReading."""
@@ -298,8 +299,8 @@ class Gathering:
         quality[list(now.quality)] = list(now.quality.values())
         aside = good & cumulative & (not self.cumulative)
         if aside.any():
-            columns = (meters, channels, stamps.minutes, values, lines, quality)
-            self.registers.append([column[aside] for column in columns])
+            columns = (meters, stamps.minutes, values, lines, channels, quality)
+            self.registers.append(Block(*(column[aside] for column in columns)))
             good &= ~aside
         if good.any():
             yield Block(
@@ -310,27 +311,11 @@ class Gathering:
 
     def note_registers(self) -> None:
         """Register reads beside energy of intervals: what was used from read to read, for comparison."""
-        if not self.registers:
-            return
-        columns = [np.concatenate(column) for column in zip(*self.registers, strict=True)]
-        order = np.lexsort((columns[2], columns[1], columns[0]))
-        meters, channels, minutes, values, lines, quality = (column[order] for column in columns)
-        local = times.to_local(minutes, times.utility_zone()) if self.reading.zoned else minutes
-        follows = (np.diff(meters) == 0) & (np.diff(channels) == 0)
-        begin, end = np.flatnonzero(follows), np.flatnonzero(follows) + 1
-        energy, first, last = values[end] - values[begin], local[begin] // DAY, local[end] // DAY - 1
-        fallen = energy < 0
-        self.reading.rejects.add(lines[end[fallen]], _("the register falls back"), lambda _i: "")
-        kept = ~fallen & (last >= first)
-        if kept.any():
-            begin, end = begin[kept], end[kept]
-            estimated = (quality[begin] > 0) | (quality[end] > 0)
-            self.reading.registers.append(
-                RegisterPeriods(
-                    meters[end], first[kept].astype(np.int32), last[kept].astype(np.int32), energy[kept], lines[end],
-                    estimated, channels[end],
-                )
-            )  # fmt: skip
+        clock = times.utility_zone()
+        local = [
+            times.to_local(block.minutes, clock) if self.reading.zoned else block.minutes for block in self.registers
+        ]
+        note_periods(self.registers, local, self.reading)
 
 
 def name_of(element: etree._Element) -> str:

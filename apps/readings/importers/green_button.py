@@ -20,10 +20,11 @@ from apps.readings import times
 from apps.readings.importers import stamping, texts
 from apps.readings.importers.base import NAME_LENGTH, Block, Reading, RegisterPeriods
 from apps.readings.importers.long import no_name
+from apps.readings.importers.register_reads import note_periods
 from apps.readings.importers.streams import Streams
 from apps.readings.importers.xml_streams import elements, first_of, lines_between, looks_like_xml, pairs
 from apps.readings.models import Channel
-from apps.readings.quality import Quality
+from apps.readings.quality import Quality, is_made_up
 
 ESPI = {"e": "http://naesb.org/espi"}
 READING, START, VALUE, QUALITY = (f"{{{ESPI['e']}}}{name}" for name in ("IntervalReading", "start", "value", "quality"))
@@ -45,7 +46,7 @@ LOOKED_AT = 5_000
 LAST_SECOND = 2**31 * 59  # beyond it, minutes leave an int32
 WATT_HOURS, WATTS = 72, 38
 ELECTRICITY = {0, 1, 2}
-CUMULATIVE = {1, 3, 9}
+CUMULATIVE = {1, 2, 3, 9}
 MEANS_AND_SUMS = {0, 2, 12, 26}  # of what was measured; the others are maxima, minima and thresholds
 NET, REVERSE = 4, 19
 QUALITIES = {
@@ -62,7 +63,13 @@ class ReadingType:
     net: bool
     seconds: int  # of a period that does not say its own
     quality: int
+    cumulative: bool  # a register
     why_not: str = ""  # such readings are not read
+
+    @property
+    def is_energy(self) -> bool:
+        """Of a period, and read."""
+        return not self.why_not and not self.cumulative
 
 
 @dataclass(frozen=True)
@@ -102,6 +109,7 @@ class GreenButton:
             if feed.taken >= at_once:
                 yield from feed.blocks()
         yield from feed.blocks(all_read=True)
+        feed.note_registers()
         feed.leave_rest()
 
 
@@ -117,6 +125,7 @@ class Feed:
         self.waiting: list[Waiting] = []
         self.left_out: set[tuple[str, str]] = set()
         self.streams = Streams()
+        self.reads: list[Block] = []  # of registers
         self.block: Waiting | None = None  # of the entry that is being read
         self.taken = 0  # readings since blocks were asked for
 
@@ -179,10 +188,10 @@ class Feed:
             self.waiting.append(self.block)
             self.block = None
         known, later, self.taken = [], [], 0
-        finer = any(0 < kind.seconds <= LONGEST_INTERVAL and not kind.why_not for kind in self.types.values())
+        finer = any(0 < kind.seconds <= LONGEST_INTERVAL and kind.is_energy for kind in self.types.values())
         for waiting in self.waiting:
             name, kind = self.meaning(waiting)
-            if kind is None or (finer and not all_read and kind.seconds > LONGEST_INTERVAL and not kind.why_not):
+            if kind is None or (finer and not all_read and kind.seconds > LONGEST_INTERVAL and kind.is_energy):
                 later.append(waiting.packed())  # days, which are read where no hours say the same
             elif kind.why_not:
                 self.leave_out(waiting, kind.why_not)
@@ -200,7 +209,7 @@ class Feed:
             channels = (Channel.IMPORT, Channel.EXPORT) if kind.net else (kind.channel,)
             periods = max(waiting.seconds if isinstance(waiting.seconds, list) else [waiting.seconds])
             lasting = (periods if periods > 0 else kind.seconds) > LONGEST_DAY_SECONDS
-            meters = [(name, int(channel), lasting) for channel in channels]
+            meters = [(name, int(channel), lasting, kind.cumulative) for channel in channels]
             if self.streams.takes(meters, waiting.meter_reading, min(starts), max(starts)):
                 found.append((waiting, name, kind))
             else:
@@ -214,6 +223,10 @@ class Feed:
         if (reason, waiting.meter_reading) not in self.left_out:
             self.left_out.add((reason, waiting.meter_reading))
             self.reading.rejects.add(waiting.lines[:1], reason, lambda _i: waiting.meter_reading)
+
+    def note_registers(self) -> None:
+        clock = times.utility_zone()
+        note_periods(self.reads, [times.to_local(block.minutes, clock) for block in self.reads], self.reading)
 
     def leave_rest(self) -> None:
         for waiting in self.waiting:
@@ -237,6 +250,9 @@ class Feed:
         seconds, quality = (
             spread([getattr(block, what) for block in blocks], counts) for what in ("seconds", "quality")
         )
+        cumulative = each([kind.cumulative for kind in kinds], bool)
+        # A read is of the end of its period, where it has one.
+        starts = starts + np.where(cumulative, np.maximum(seconds, 0), 0)
         seconds = np.where(seconds > 0, seconds, each([kind.seconds for kind in kinds], int))
         quality = np.where(quality >= 0, quality, each([kind.quality for kind in kinds], int)).astype(np.int8)
         bad_start = no_starts | ~(np.abs(starts) < LAST_SECOND)
@@ -248,7 +264,7 @@ class Feed:
         good = np.ones(len(values), dtype=bool)
         for wrong, reason in (
             (bad_start, _("the start of the period is no number of seconds since 1970")),
-            (starts % 60 != 0, _("a stamp with seconds is on no interval")),
+            ((starts % 60 != 0) & ~cumulative, _("a stamp with seconds is on no interval")),
             (no_numbers, _("not a number")),
             (meters < 0, no_name()),
         ):
@@ -265,6 +281,10 @@ class Feed:
         given = each([kind.net for kind in kinds], bool) & (values < 0)
         channels[given], values[given] = Channel.EXPORT, -values[given]
         minutes = (starts // 60).astype(np.int32)
+        if (good & cumulative).any():
+            reads = (column[good & cumulative] for column in (meters, minutes, values, lines, channels, quality))
+            self.reads.append(Block(*reads))
+            good &= ~cumulative
         long = seconds > LONGEST_DAY_SECONDS
         self.note_periods(Block(meters, minutes, values, lines, channels, quality), seconds, good & long)
         good &= ~long
@@ -293,7 +313,7 @@ class Feed:
                 last.astype(np.int32) - 1,
                 block.values[rows],
                 block.lines[rows],
-                block.quality[rows] > 0,
+                is_made_up(block.quality[rows]),
                 block.channels[rows],
             )
         )
@@ -332,8 +352,6 @@ def reading_type(element: etree._Element) -> ReadingType:
         why_not = _("maxima and minima are no energy of a period, and are not read")
     elif said("tou") or said("cpp") or said("consumptionTier"):
         why_not = _("this is one tariff's part of the energy; send the total")
-    elif said("accumulationBehaviour", 4) in CUMULATIVE:
-        why_not = _("these are reads of a register; send the energy of intervals")
     return ReadingType(
         int(Channel.EXPORT if flow == REVERSE else Channel.IMPORT),
         10.0 ** min(max(power_of_ten, -12), 12) / 1000,
@@ -341,6 +359,7 @@ def reading_type(element: etree._Element) -> ReadingType:
         flow == NET,
         said("intervalLength", 3600),
         int(QUALITIES.get(said("defaultQuality"), Quality.MEASURED)),
+        unit == WATT_HOURS and said("accumulationBehaviour", 4) in CUMULATIVE,
         why_not,
     )
 
