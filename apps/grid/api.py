@@ -6,7 +6,7 @@ from io import BytesIO
 import django_filters
 from django.conf import settings
 from django.contrib.gis.db.models.functions import AsGeoJSON
-from django.db.models import JSONField, Prefetch
+from django.db.models import Exists, JSONField, OuterRef, Prefetch
 from django.db.models.functions import Cast
 from django.shortcuts import get_object_or_404
 from django.urls import path, reverse
@@ -399,14 +399,17 @@ class TransformerFilter(django_filters.FilterSet):
 
 class MeterFilter(django_filters.FilterSet):
     serial = Text(help_text="Exact serial number.")
-    consumer = Text(
-        field_name="installations__consumer__number", distinct=True, help_text="Number of a consumer that it measured."
-    )
+    consumer = Text(method="at_consumer", help_text="Number of a consumer that it measured.")
     kind = django_filters.ChoiceFilter(choices=Meter.Kind.choices)
 
     class Meta:
         model = Meter
         fields = ["serial", "consumer", "kind"]
+
+    def at_consumer(self, meters, name, value):
+        """Only of consumers that one sees: a meter may have come from another zone."""
+        seen = Consumer.objects.visible_to(self.request.user).filter(number=value)
+        return meters.filter(Exists(Installation.objects.filter(meter=OuterRef("pk"), consumer__in=seen)))
 
 
 class ConsumerListFilter(django_filters.FilterSet):

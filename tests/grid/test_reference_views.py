@@ -5,6 +5,7 @@ from io import BytesIO
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db.backends.postgresql.psycopg_any import DateRange
 from django.urls import reverse
 from django.utils.http import urlencode
 
@@ -208,6 +209,17 @@ def test_lists_hold_what_lies_in_ones_zones(client, otto, sam, grid, name):
     assert client.get(f"/api/v1/grid/{name}").json()["count"] >= 2
     client.force_login(otto)
     assert client.get(f"/api/v1/grid/{name}").json()["count"] == (1 if name == "zones" else 0)
+
+
+def test_a_meter_that_came_from_another_zone_does_not_say_from_whom(client, otto, south, grid):
+    old, new = Consumer.objects.get(number="C-1"), factories.ConsumerFactory(zone=south)
+    Installation.objects.filter(consumer=old).update(valid=(None, date(2026, 1, 1)))
+    factories.InstallationFactory(
+        meter=old.installations.get().meter, consumer=new, valid=DateRange(date(2026, 1, 1), None)
+    )
+    client.force_login(otto)
+    assert client.get(f"/api/v1/grid/meters?consumer={new.number}").json()["count"] == 1
+    assert client.get("/api/v1/grid/meters?consumer=C-1").json()["count"] == 0
 
 
 def test_whoever_may_not_change_reference_data_reads_it_at_most(client, ines, grid):
