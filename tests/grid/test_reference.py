@@ -94,6 +94,12 @@ def test_a_file_with_decimal_commas_semicolons_and_german_words(give, north):
     )
 
 
+def test_titles_above_the_names_of_columns_are_left_out(give, grid):
+    found = give("Customers of the north\nas of 1 May 2026;;\n\nconsumer;name;zone\nC-1;Anne;NORTH\nC-2;Bo;NOWHERE\n")
+    assert (found.kind, found.changed) == ("consumers", 1)
+    assert found.refused_lines[0][0] == 6
+
+
 def test_dates_are_read_as_the_file_writes_them(give, grid):
     give("meter,consumer,from\nM-8,C-1,3/31/2025\n")
     give("meter;consumer;from\nM-9;C-2;01.04.2025\n")

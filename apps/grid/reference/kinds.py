@@ -397,11 +397,17 @@ KINDS = {
 WEAK = words(
     "code", "id", "name", "no", "number", "type", "status", "state", "start", "end", "from", "to", "line", "x", "y"
 )
+KNOWN = frozenset().union(*(one.words for kind in KINDS.values() for one in kind.fields))
 SHAPES_OF = {
     "area": {"Polygon", "MultiPolygon"},
     "path": {"LineString", "MultiLineString"},
     "place": {"Point", "MultiPoint"},
 }
+
+
+def is_known(name: str) -> bool:
+    """Is it what some kind of file calls a column?"""
+    return word(name) in KNOWN
 
 
 def word(name: str) -> str:

@@ -11,8 +11,9 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from apps import archives
+from apps.delimited import DELIMITERS, delimiter_of, lines_above_names
 from apps.faults import UNPRINTABLE, FileFault
-from apps.grid.reference.kinds import GEOMETRY
+from apps.grid.reference.kinds import GEOMETRY, is_known
 from apps.grid.reference.shapes import TYPES, refuse_other
 from apps.grid.reference.values import Writing, Wrong
 
@@ -21,7 +22,7 @@ SAMPLE_ROWS = 500  # looked at for the columns of GeoJSON, and for how numbers a
 MOST_COLUMNS = 300
 # A zone's outline as WKT is long; a cell beyond this is a quote that was never closed.
 LONGEST_CELL = 2_000_000
-DELIMITERS = ",;\t|"
+HEAD_LETTERS, HEAD_LINES = 200_000, 60  # looked at for the delimiter and the names of columns
 SPACE = re.compile(r"[\s\x1e]*")
 
 csv.field_size_limit(max(LONGEST_CELL, csv.field_size_limit()))
@@ -142,9 +143,12 @@ class CsvSource(Source):
     def __init__(self, text: str, encoding: str):
         self.text = text
         self.label = f"CSV, {encoding}"
-        lines = text[:200_000].splitlines()[:60]
-        filled = [line for line in lines if line.strip(" \t;,|")]
-        self.delimiter = max(DELIMITERS, key=lambda one: agreement(one, filled))
+        lines = list(islice(lines_of(text[:HEAD_LETTERS]), HEAD_LINES))
+        first = next((place for place, line in enumerate(lines) if is_filled([line])), len(lines))
+        first += lines_above_names(lines[first:], is_known)
+        self.above = first  # lines with a report's title or date
+        filled = [line for line in lines[first:] if is_filled([line])]
+        self.delimiter = delimiter_of(filled[0], filled[1:]) if filled else DELIMITERS[0]
         header = next((cells for _line, cells in self._cells() if is_filled(cells)), None)
         if header is None:
             raise FileFault(_("The file has no line with text in it. Send the export again."))
@@ -158,12 +162,12 @@ class CsvSource(Source):
         self.writing = Writing.of(cells, self.delimiter)
 
     def _cells(self) -> Iterator[tuple[int, list[str]]]:
-        reader = csv.reader(lines_of(self.text), delimiter=self.delimiter, strict=True)
-        line = 0
+        reader = csv.reader(islice(lines_of(self.text), self.above, None), delimiter=self.delimiter, strict=True)
+        line = self.above
         try:
             for cells in reader:
                 yield line + 1, cells
-                line = reader.line_num
+                line = self.above + reader.line_num
         except csv.Error as error:
             reason = (
                 _("a cell is longer than %(most)d characters") % {"most": csv.field_size_limit()}
@@ -204,12 +208,6 @@ def lines_of(text: str) -> Iterator[str]:
 
 def is_filled(cells: list[str]) -> bool:
     return any(cell.strip(" \t;,|") for cell in cells)
-
-
-def agreement(delimiter: str, lines: list[str]) -> tuple[int, int]:
-    """How many lines have as many columns as the first, and how many columns that are."""
-    columns = lines[0].count(delimiter) if lines else 0
-    return (sum(line.count(delimiter) == columns for line in lines[1:]) if columns else -1, columns)
 
 
 class JsonSource(Source):

@@ -1,7 +1,6 @@
 """Delimited text as a table: delimiter, encoding and header are found out, the rest streams through Arrow."""
 
 import csv
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pyarrow as pa
 from django.utils.translation import gettext as _
 from pyarrow import csv as arrow_csv
 
+from apps.delimited import SAMPLE_LINES, delimiter_of, lines_above_names
 from apps.readings.importers import texts
 from apps.readings.importers.base import FileFault, Reading
 from apps.readings.importers.tables import Batch
@@ -19,10 +19,6 @@ HEAD_BYTES = 256 * 1024
 HEADER_BYTES = 16 * 1024**2  # a longer first line is no header
 LINES_NEEDED = 2
 LONGEST_CELL = 131_072  # of those that are looked at first
-DELIMITERS = ",;\t|"
-SAMPLE_LINES = 50
-MOST_ABOVE = 30
-NAMES_NEEDED = 2
 
 
 class CsvTable:
@@ -42,7 +38,7 @@ class CsvTable:
         self.header_line = next((number for number, line in enumerate(lines, 1) if line.strip(" \t\r,;|")), 0)
         if not self.header_line:
             raise FileFault(_("The file has no line with text in it. Send the export again."))
-        self.header_line += lines_above_names(lines[self.header_line - 1 :])
+        self.header_line += lines_above_names(lines[self.header_line - 1 :], texts.is_known)
         body = lines[self.header_line : self.header_line + SAMPLE_LINES]
         header = lines[self.header_line - 1]
         self.delimiter = delimiter_of(header, body)
@@ -188,28 +184,3 @@ def encoding_of(head: bytes) -> str:
     except UnicodeDecodeError:
         return "latin-1"
     return "utf-8"
-
-
-def delimiter_of(header: str, body: list[str]) -> str:
-    """The one that parts the header into most columns and the lines below into as many."""
-    return max(DELIMITERS, key=lambda delimiter: agreement(delimiter, header, body))
-
-
-def agreement(delimiter: str, header: str, body: list[str]) -> tuple[int, int]:
-    """How many lines below the header have as many columns as it, and how many these are."""
-    columns = header.count(delimiter)
-    return (Counter(line.count(delimiter) for line in body)[columns] if columns else 0, columns)
-
-
-def lines_above_names(lines: list[str]) -> int:
-    """How many lines with a report's title, customer or date stand above the names of columns: where most lines have
-    other columns than the first one, and a later one has names that are known."""
-    for place, line in enumerate(lines[:MOST_ABOVE]):
-        body = [below for below in lines[place + 1 : place + 1 + SAMPLE_LINES] if below.strip()]
-        delimiter = delimiter_of(line, body)
-        alike, _columns = agreement(delimiter, line, body)
-        if place == 0 and 2 * alike >= len(body):
-            return 0
-        if alike and sum(texts.is_known(cell) for cell in line.split(delimiter)) >= NAMES_NEEDED:
-            return place
-    return 0
