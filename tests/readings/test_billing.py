@@ -149,3 +149,30 @@ def test_machines_ask_for_register_reads_of_their_zones(client, ines, north, sou
     assert asked(meter="B") == asked(channel="export") == asked(consumer="C-B") == []
     client.force_login(UserFactory(roles=["Reference systems"], all_zones=True))
     assert client.get(reverse("api-register-reads")).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "2025-01;2025-02", "01/2025;02/2025", "202501;202502", "Jan-25;Feb-25", "Januar 2025;Februar 2025",
+        "2025-1;2025-2", "ENE 2025 (kWh);FEB 2025 (kWh)",
+    ],
+)  # fmt: skip
+def test_columns_of_months_are_periods_of_their_days(names):
+    upload = send(f"Meter;Name;{names}\nA;x;310,5;280\nB;y;;7\nC;z;n.a.;1\n")
+    assert (upload.error, upload.format, upload.register_reads) == ("", "csv_months", 4)
+    assert periods()[:3] == [
+        ("2025-01-01", "2025-01-31", 310.5), ("2025-02-01", "2025-02-28", 280), ("2025-02-01", "2025-02-28", 7),
+    ]  # fmt: skip
+    assert [(line, why) for line, why, _text in rejected(upload)] == [(4, "not a number")]
+
+
+def test_columns_of_months_that_never_fall_are_registers_and_refused():
+    rows = "".join(f"M-{n},{1000 + n},{1300 + 2 * n},{1500 + 2 * n}\n" for n in range(12))
+    upload = send(f"meter,2025-01,2025-02,2025-03\n{rows}")
+    assert "look like reads of registers" in upload.error
+
+
+def test_meters_with_numbers_like_months_are_meters_beside_a_column_of_times():
+    upload = send("time,202501,202502\n2025-03-01 00:00,1,2\n2025-03-01 01:00,1,2\n")
+    assert (upload.format, upload.meters) == ("csv_wide", 2)

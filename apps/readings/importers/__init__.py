@@ -20,14 +20,18 @@ from apps.readings.importers.nem13 import Nem13
 from apps.readings.importers.parquet_tables import ParquetTable
 from apps.readings.importers.tables import ColumnsUnclear, Table, TableFormat
 from apps.readings.importers.wide_days import WideDays
+from apps.readings.importers.wide_months import WideMonths
 from apps.readings.importers.wide_times import WideTimes
 from apps.readings.importers.xml_streams import looks_like_xml
+
+MONTHS = {"stamps": "start", "measures": "interval"}  # what a column of a month means
 
 # Asked in this order; the first that recognises the content reads it.
 FORMATS: list[Format] = [
     TableFormat("parquet_events", gettext_lazy("Parquet, a meter event a row"), ParquetTable, EventList()),
     TableFormat("parquet_long", gettext_lazy("Parquet, one reading a row"), ParquetTable, Long()),
     TableFormat("parquet_days", gettext_lazy("Parquet, a row per meter"), ParquetTable, WideDays()),
+    TableFormat("parquet_months", gettext_lazy("Parquet, a column per month"), ParquetTable, WideMonths(), MONTHS),
     TableFormat("parquet_wide", gettext_lazy("Parquet, a row per time"), ParquetTable, WideTimes()),
     Nem12(),
     Nem13(),
@@ -41,6 +45,7 @@ FORMATS: list[Format] = [
     TableFormat("csv_events", gettext_lazy("CSV, a meter event a row"), CsvTable, EventList()),
     TableFormat("csv_long", gettext_lazy("CSV, one reading a row"), CsvTable, Long()),
     TableFormat("csv_days", gettext_lazy("CSV, a row per meter"), CsvTable, WideDays()),
+    TableFormat("csv_months", gettext_lazy("CSV, a column per month"), CsvTable, WideMonths(), MONTHS),
     TableFormat("csv_wide", gettext_lazy("CSV, a row per time"), CsvTable, WideTimes()),
 ]
 BY_NAME = {format.name: format for format in FORMATS}

@@ -34,7 +34,10 @@ def note_periods(reads: list[Block], local: list[np.ndarray], reading: Reading) 
         reading.rejects.add(lines[end[fallen]], _("the register falls back"), lambda _i: "")
     whole = np.abs((minutes[end] - minutes[begin]) / DAY - days) <= HARDLY_DAYS * days
     begin, end, energy = (column[~fallen & whole] for column in (begin, end, energy))
-    if len(end):
+    if not len(end):
+        reason = _("no two reads of a register lie whole days apart")
+        reading.rejects.add(lines[order[:1]], reason, lambda _i: "")
+    else:
         reading.registers.append(
             RegisterPeriods(
                 meters[end],

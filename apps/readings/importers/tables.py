@@ -1,7 +1,7 @@
 """Formats that are a table: a container (delimited text, Parquet) and a shape (long, rows of times, rows of meters)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Protocol, Self
@@ -57,6 +57,7 @@ class TableFormat:
     label: str
     open: type
     shape: Shape
+    fixed: dict[str, str | float] = field(default_factory=dict)
 
     def recognises(self, path: Path, head: bytes) -> bool:
         return self.open.looks_like(head) and self.shape.fits(self.table(path))

@@ -1,0 +1,126 @@
+"""Rows are meters, columns are months: the energy of each month, as billing systems export it."""
+
+import re
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow.compute as pc
+from django.utils.translation import gettext as _
+
+from apps.readings.importers import texts
+from apps.readings.importers.base import Block, FileFault, Reading, RegisterPeriods
+from apps.readings.importers.event_tables import nothing
+from apps.readings.importers.long import find, no_name
+from apps.readings.importers.tables import Table, has_decimal_comma
+from apps.readings.importers.wide_times import UNIT_BEHIND, looks_like_stamps, matrix
+
+# English, German, French, Spanish, Portuguese, Italian, Dutch, Turkish, Polish.
+MONTHS = {
+    name: month
+    for month, names in enumerate(
+        (
+            "january jan januar janvier janv enero ene janeiro gennaio gen januari ocak oca styczen sty",
+            "february feb februar fevrier fevr fev febrero fevereiro febbraio februari subat sub luty lut",
+            "march mar marz mrz mars marzo marco maart mrt mart marzec",
+            "april apr avril avr abril abr aprile nisan nis kwiecien kwi",
+            "may mai mayo maio maggio mag mei mayis maj",
+            "june jun juni juin junio junho giugno giu haziran haz czerwiec cze",
+            "july jul juli juillet juil julio julho luglio lug temmuz tem lipiec lip",
+            "august aug aout agosto ago augustus agustos agu sierpien sie",
+            "september sep sept septembre septiembre setembro set settembre eylul eyl wrzesien wrz",
+            "october oct oktober okt octobre octubre outubro out ottobre ott ekim eki pazdziernik paz",
+            "november nov novembre noviembre novembro kasim kas listopad lis",
+            "december dec dezember dez decembre diciembre dic dezembro dicembre aralik ara grudzien gru",
+        ),
+        start=1,
+    )
+    for name in names.split()
+}
+SHAPES = (
+    r"(?P<year>(?:19|20)\d\d)_(?P<month>\d\d?)",
+    r"(?P<month>\d\d?)_(?P<year>(?:19|20)\d\d)",
+    r"(?P<year>(?:19|20)\d\d)(?P<month>\d\d)",
+    r"(?P<name>[^\W\d]{3,})_?'?(?P<year>(?:19|20)\d\d|\d\d)",
+    r"(?P<year>(?:19|20)\d\d)_?(?P<name>[^\W\d]{3,})",
+)
+LEAST_MONTHS = 2
+PAIRS_NEEDED = 20
+
+
+class WideMonths:
+    def month_columns(self, table: Table) -> tuple[list[int], np.ndarray]:
+        """Positions of the columns that are called by a month, and these months since 1970."""
+        months = [month_of(name) for name in table.columns]
+        columns = [place for place, month in enumerate(months) if month is not None]
+        return columns, np.array([months[place] for place in columns], dtype=np.int64)
+
+    def meter_column(self, table: Table) -> int | None:
+        months = set(self.month_columns(table)[0])
+        named = find(table, texts.METER, months)
+        return named if named is not None else next((i for i in range(len(table.columns)) if i not in months), None)
+
+    def fits(self, table: Table) -> bool:
+        columns, _months = self.month_columns(table)
+        if len(columns) < LEAST_MONTHS:
+            return False
+        if 2 * len(columns) <= len(table.columns) and find(table, texts.METER, set(columns)) is None:
+            return False
+        meter = self.meter_column(table)
+        return meter is not None and not looks_like_stamps(table.sample_column(meter), counted=False)
+
+    def value_name(self, table: Table) -> str:
+        return table.columns[self.month_columns(table)[0][0]]
+
+    def blocks(self, table: Table, reading: Reading) -> Iterator[Block]:
+        meter = self.meter_column(table)
+        columns, months = self.month_columns(table)
+        names = [table.columns[index] for index in columns]
+        first_days = months.astype("datetime64[M]").astype("datetime64[D]").astype(np.int32)
+        last_days = (months + 1).astype("datetime64[M]").astype("datetime64[D]").astype(np.int32) - 1
+        comma = has_decimal_comma(table, columns)
+        for place, batch in enumerate(table.batches(reading, [meter], columns)):
+            values = matrix(batch, columns, names, comma, reading).T  # (R, months)
+            if not place:
+                refuse_registers(values[:, np.argsort(months)])
+            meters = reading.positions(pc.cast(batch.columns[meter], "string").to_pylist())
+            nameless = np.flatnonzero((meters < 0) & ~np.isnan(values).all(axis=1))
+            if len(nameless):
+                reading.rejects.add(batch.lines[nameless], no_name(), lambda _i: "")
+            named = meters >= 0
+            reading.registers.append(
+                RegisterPeriods(
+                    np.repeat(meters[named], len(columns)),
+                    np.tile(first_days, int(named.sum())),
+                    np.tile(last_days, int(named.sum())),
+                    values[named].ravel(),
+                    np.repeat(batch.lines[named], len(columns)),
+                )
+            )
+            yield nothing()
+
+
+def month_of(name: str) -> int | None:
+    """The month that a column's name says, since 1970."""
+    word = texts.word(UNIT_BEHIND.sub("", name))
+    found = next((match for shape in SHAPES if (match := re.fullmatch(shape, word))), None)
+    if found is None:
+        return None
+    parts = found.groupdict()
+    month = MONTHS.get(parts["name"].strip("_"), 0) if "name" in parts else int(parts["month"])
+    year = int(parts["year"])
+    return (year + (2000 if year < 100 else 0) - 1970) * 12 + month - 1 if 1 <= month <= 12 else None
+
+
+def refuse_registers(values: np.ndarray) -> None:
+    """(R, months) in order. Raises FileFault where no meter's value ever falls: of whose days a register at "January"
+    counts, the name of a month does not say."""
+    rises = np.diff(values, axis=1)
+    rises = rises[np.isfinite(rises)]
+    usual = np.nanmedian(values) if np.isfinite(values).any() else 0
+    if len(rises) >= PAIRS_NEEDED and (rises >= 0).mean() > 0.99 and usual > 3 * np.median(rises) > 0:
+        raise FileFault(
+            _(
+                "The columns of months look like reads of registers: no meter's value falls from month to month. Send"
+                " the energy of each month, or each read with its day: meter, date, register."
+            )
+        )
