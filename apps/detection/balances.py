@@ -14,8 +14,9 @@ MOST_NAMED = 3
 DAYS_A_MONTH = 30
 
 
-def drawn(run: ScoringRun, found: Drawn, findings: list[Finding]) -> list[EnergyBalance]:
-    """A balance for each transformer that the window has a sum meter of; `findings` are those of its meters."""
+def drawn(found: Drawn, findings: list[Finding]) -> list[EnergyBalance]:
+    """A balance, of no run yet, for each transformer of which the window has the sum meter and others; `findings` are
+    those of the others."""
     from ml.balance import transformer_balance  # noqa: PLC0415 what scores loads seconds of libraries
     from ml.evidence import Neighbourhood  # noqa: PLC0415
 
@@ -28,15 +29,15 @@ def drawn(run: ScoringRun, found: Drawn, findings: list[Finding]) -> list[Energy
     return [
         one
         for row, transformer_id in enumerate(found.transformers)
-        if (one := _of(run, found, findings, balance, row, transformer_id, first_day))
+        if (one := _of(found, findings, balance, row, transformer_id, first_day))
     ]
 
 
-def _of(run, found: Drawn, findings: list[Finding], balance, row: int, transformer_id: int, first_day):
+def _of(found: Drawn, findings: list[Finding], balance, row: int, transformer_id: int, first_day):
     known = np.flatnonzero(np.isfinite(balance.unexplained_kwh[row]))[-DAYS:]
-    if not len(known):
-        return None
     meters = np.flatnonzero(found.window.sum_row == row)
+    if not len(known) or not len(meters):
+        return None
     unexplained = float(balance.unexplained_kwh[row, known].sum())
     explained_by = _explained_by([findings[meter] for meter in meters], meters, unexplained, len(known))
     onsets = [findings[meter].onset_day for meter, _share in explained_by]
@@ -46,7 +47,6 @@ def _of(run, found: Drawn, findings: list[Finding], balance, row: int, transform
         "expected_loss": balance.technical_kwh[row],
     }
     return EnergyBalance(
-        run=run,
         transformer_id=transformer_id,
         meters=len(meters),
         days=len(known),
@@ -63,6 +63,12 @@ def _of(run, found: Drawn, findings: list[Finding], balance, row: int, transform
         by_day={"first_day": first_day.isoformat()}
         | {name: chart_values(np.round(values, 1)) for name, values in series.items()},
     )
+
+
+def of_run(run: ScoringRun, balance: EnergyBalance) -> EnergyBalance:
+    """The same balance, to be stored as what this run saw."""
+    values = {field.attname: getattr(balance, field.attname) for field in balance._meta.concrete_fields}
+    return EnergyBalance(**{**values, "id": None, "run_id": run.pk})
 
 
 def _explained_by(

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from apps import claims
 from apps.bell import ring
-from apps.detection import balances, events, models_on_disk, pending, windows
+from apps.detection import balances, events, judging, models_on_disk, pending, windows
 from apps.detection.models import EnergyBalance, ModelVersion, RiskLevel, RiskScore, ScoringRun, ScoringShard, Standing
 from ml.findings import Finding
 from ml.window import MeterWindow
@@ -17,6 +17,7 @@ from ml.window import MeterWindow
 log = logging.getLogger(__name__)
 
 Status = ScoringShard.Status
+SHARDS_LOOKED_AT = 10
 AS_GOOD_AS_NOTHING = 0.1  # kWh a day: less than anything that is plugged in uses, more than a meter's own noise
 
 
@@ -34,8 +35,22 @@ def score_pending() -> int:
     return scored
 
 
+def get_ready() -> None:
+    """Load the active model, where this process has not done so yet."""
+    version = ModelVersion.objects.filter(status=ModelVersion.Status.ACTIVE).first()
+    if version is None or models_on_disk.missing():
+        return
+    try:
+        models_on_disk.load(version)
+    except Exception:  # whoever scores with it parks its shard, and says why
+        log.warning("Model %s cannot be loaded", version.pk, exc_info=True)
+
+
 def next_pending(tried: list[int]) -> ScoringShard | None:
-    return ScoringShard.objects.filter(status=Status.PENDING).exclude(pk__in=tried).order_by("attempts", "pk").first()
+    """The one that this process remembers most of, among those that come first."""
+    pending_shards = ScoringShard.objects.filter(status=Status.PENDING).exclude(pk__in=tried)
+    first = pending_shards.order_by("attempts", "pk")[:SHARDS_LOOKED_AT]
+    return max(first, key=lambda one: (-one.attempts, judging.memory.share_of(one.consumer_ids)), default=None)
 
 
 @transaction.atomic
@@ -104,14 +119,15 @@ def score(run: ScoringRun, consumer_ids: list[int]) -> None:
     scores: dict[int, RiskScore] = {pk: without_readings(run, pk) for pk in consumer_ids}
     drawn: list[EnergyBalance] = []
     for found in windows.read(consumer_ids):
-        findings, zeros = ensemble.explain(found.window), zero_days(found.window.kwh)
+        findings, balanced = judging.judge(ensemble, run.model_version.folder, found)
+        zeros = zero_days(found.window.kwh)
         told, heard_until = events.told(found, findings, ensemble.config), last_days(found.window)
         for consumer_id, one, days, until in zip(found.consumer_ids, told, zeros, heard_until, strict=True):
             score = risk_score(run, consumer_id, one.finding, zero_days=int(days), events=one.events)
             # A day that has only begun says too little to count as one. It was looked at all the same.
             score.data_until = score.data_until and max(score.data_until, until)
             scores[consumer_id] = score
-        drawn += balances.drawn(run, found, findings)
+        drawn += (balances.of_run(run, one) for one in balanced)
     EnergyBalance.objects.bulk_create(drawn)
     stored = RiskScore.objects.bulk_create(scores.values())
     Standing.objects.bulk_create(

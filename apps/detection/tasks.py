@@ -6,7 +6,9 @@ from apps.detection import scoring, training
 @shared_task(name="detection.score_pending")
 def score_pending() -> int:
     training.ask_for_first()
-    return scoring.score_pending()
+    scored = scoring.score_pending()
+    scoring.get_ready()  # the timetable asks each minute, and readings that come then should not wait for a model
+    return scored
 
 
 @shared_task(name=training.STEP)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -38,6 +38,10 @@ class Drawn:
     window: MeterWindow
     consumer_ids: list[int]  # of the rows
     transformers: list[int]  # of the rows of `window.sums`
+
+    def take(self, rows: np.ndarray) -> "Drawn":
+        """Some of the rows."""
+        return replace(self, window=self.window.take(rows), consumer_ids=[self.consumer_ids[row] for row in rows])
 
 
 def read(consumer_ids: list[int]) -> list[Drawn]:
@@ -97,7 +101,8 @@ def alike(fitted: list[Fitted]) -> list[list[Fitted]]:
 def window_of(fitted: list[Fitted]) -> Drawn:
     consumer_ids = sorted({link.consumer_id for link in fitted})
     last_day = max(link.last_day for link in fitted)
-    first_day = max(min(link.first_day for link in fitted), last_day - timedelta(days=settings.SCORING_WINDOW_DAYS - 1))
+    # A day more than is scored: the last one may only have begun.
+    first_day = max(min(link.first_day for link in fitted), last_day - timedelta(days=settings.SCORING_WINDOW_DAYS))
     stored = profiles.read_window([link.meter_id for link in fitted], first_day, last_day, measured_only=True)
     kwh = joined(fitted, stored.kwh, {consumer_id: row for row, consumer_id in enumerate(consumer_ids)}, first_day)
     sums = sums_of(consumer_ids, first_day, last_day, kwh.shape[2])
@@ -191,7 +196,13 @@ def peer_groups(consumer_ids: list[int]) -> np.ndarray:
         Connection.objects.current().filter(consumer__in=consumer_ids).values_list("consumer_id", "transformer_id")
     )
     zone_of = dict(Consumer.objects.filter(pk__in=consumer_ids).values_list("pk", "zone_id"))
-    return np.array([2 * transformer_of[pk] if pk in transformer_of else 2 * zone_of[pk] + 1 for pk in consumer_ids])
+    return np.array(
+        [peer_group_of(transformer_of[pk]) if pk in transformer_of else 2 * zone_of[pk] + 1 for pk in consumer_ids]
+    )
+
+
+def peer_group_of(transformer_id: int) -> int:
+    return 2 * transformer_id
 
 
 def contract_active(consumer_ids: list[int], first_day: date, days: int) -> np.ndarray:
