@@ -176,3 +176,39 @@ def test_columns_of_months_that_never_fall_are_registers_and_refused():
 def test_meters_with_numbers_like_months_are_meters_beside_a_column_of_times():
     upload = send("time,202501,202502\n2025-03-01 00:00,1,2\n2025-03-01 01:00,1,2\n")
     assert (upload.format, upload.meters) == ("csv_wide", 2)
+
+
+@pytest.mark.parametrize(
+    ("rows", "last_days"),
+    [
+        ("A,2025-01-05,2025-02-04,30\nA,2025-02-05,2025-03-06,28\n", ["2025-02-04", "2025-03-06"]),
+        ("A,2025-01-05,2025-02-05,30\nA,2025-02-05,2025-03-06,28\n", ["2025-02-04", "2025-03-05"]),
+        ("A,2025-01-05,2025-02-05,30\nB,2025-01-07,2025-02-07,28\n", ["2025-02-04", "2025-02-06"]),
+        ("A,2025-01-01,2025-01-31,30\nB,2025-01-01,2025-01-31,28\n", ["2025-01-31", "2025-01-31"]),
+    ],
+)
+def test_a_bill_says_its_days_itself(rows, last_days):
+    upload = send(f"meter_id,from_date,to_date,kwh\n{rows}")
+    assert (upload.error, upload.format, rejected(upload)) == ("", "csv_bills", [])
+    assert [(end, kwh) for _start, end, kwh in periods()] == list(zip(last_days, [30, 28], strict=True))
+
+
+def test_wrong_bills_are_named_with_their_line():
+    rows = [
+        "A,2025-01-05,2025-02-05,30,kWh,E", "A,soon,2025-02-05,1,kWh,A", "B,2025-01-05,2024-12-05,1,kWh,A",
+        ",2025-01-05,2025-02-05,1,kWh,A", "C,2025-01-05,2025-02-05,x,kWh,A", "D,2025-01-05,2025-02-05,1,m3,A",
+    ]  # fmt: skip
+    upload = send("\n".join(["meter,start,end,usage,unit,quality", *rows]))
+    assert upload.register_reads == 1
+    assert RegisterRead.objects.get().estimated
+    assert [(line, why[:20]) for line, why, _text in rejected(upload)] == [
+        (3, "not a date and time"), (4, "the period ends befo"), (5, "no meter is named, o"), (6, "not a number"),
+        (7, "the unit is none of "),
+    ]  # fmt: skip
+
+
+def test_hours_that_name_their_ends_are_no_bills():
+    rows = [f"A,2025-03-01 {hour:02}:00,2025-03-01 {hour + 1:02}:00,0.{hour}" for hour in range(23)]
+    assert send("\n".join(["meter,start,end,kwh", *rows])).format == "csv_long"
+    days = [f"A,2025-03-{day:02},2025-03-{day + 1:02},5" for day in range(1, 9)]
+    assert send("\n".join(["meter,start,end,kwh", *days])).format == "csv_long"

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy
 from apps.readings.importers import archives, cim_readings
 from apps.readings.importers.archives import Found
 from apps.readings.importers.base import FileFault, Format
+from apps.readings.importers.bills import Bills
 from apps.readings.importers.cim_events import CimEvents
 from apps.readings.importers.csv_tables import CsvTable
 from apps.readings.importers.event_tables import EventList
@@ -24,14 +25,15 @@ from apps.readings.importers.wide_months import WideMonths
 from apps.readings.importers.wide_times import WideTimes
 from apps.readings.importers.xml_streams import looks_like_xml
 
-MONTHS = {"stamps": "start", "measures": "interval"}  # what a column of a month means
+PERIODS = {"stamps": "start", "measures": "interval"}  # energy of the days that are named
 
 # Asked in this order; the first that recognises the content reads it.
 FORMATS: list[Format] = [
     TableFormat("parquet_events", gettext_lazy("Parquet, a meter event a row"), ParquetTable, EventList()),
+    TableFormat("parquet_bills", gettext_lazy("Parquet, a bill a row"), ParquetTable, Bills(), PERIODS),
     TableFormat("parquet_long", gettext_lazy("Parquet, one reading a row"), ParquetTable, Long()),
     TableFormat("parquet_days", gettext_lazy("Parquet, a row per meter"), ParquetTable, WideDays()),
-    TableFormat("parquet_months", gettext_lazy("Parquet, a column per month"), ParquetTable, WideMonths(), MONTHS),
+    TableFormat("parquet_months", gettext_lazy("Parquet, a column per month"), ParquetTable, WideMonths(), PERIODS),
     TableFormat("parquet_wide", gettext_lazy("Parquet, a row per time"), ParquetTable, WideTimes()),
     Nem12(),
     Nem13(),
@@ -41,11 +43,13 @@ FORMATS: list[Format] = [
     CimEvents(),
     JsonBlocks(),
     TableFormat("json_events", gettext_lazy("JSON, a meter event an object"), JsonTable, EventList()),
+    TableFormat("json_bills", gettext_lazy("JSON, a bill an object"), JsonTable, Bills(), PERIODS),
     TableFormat("json_long", gettext_lazy("JSON, a reading an object"), JsonTable, Long()),
     TableFormat("csv_events", gettext_lazy("CSV, a meter event a row"), CsvTable, EventList()),
+    TableFormat("csv_bills", gettext_lazy("CSV, a bill a row"), CsvTable, Bills(), PERIODS),
     TableFormat("csv_long", gettext_lazy("CSV, one reading a row"), CsvTable, Long()),
     TableFormat("csv_days", gettext_lazy("CSV, a row per meter"), CsvTable, WideDays()),
-    TableFormat("csv_months", gettext_lazy("CSV, a column per month"), CsvTable, WideMonths(), MONTHS),
+    TableFormat("csv_months", gettext_lazy("CSV, a column per month"), CsvTable, WideMonths(), PERIODS),
     TableFormat("csv_wide", gettext_lazy("CSV, a row per time"), CsvTable, WideTimes()),
 ]
 BY_NAME = {format.name: format for format in FORMATS}

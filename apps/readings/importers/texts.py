@@ -53,13 +53,15 @@ TIME = DATE | {
 # Of them, those that say which end of the period they mark.
 STARTS = {
     "interval_start", "start", "start_time", "starttime", "from", "period_start", "interval_start_time", "start_date",
-    "datum_von", "von", "ab", "beginn", "date_de_debut", "debut", "inicio", "inizio", "begin",
+    "date_from", "from_date", "period_from", "read_from", "billing_start", "bill_start", "bill_start_date",
+    "cycle_start", "datum_von", "von", "ab", "beginn", "date_de_debut", "debut", "inicio", "inizio", "begin",
 }  # fmt: skip
 ENDS = {
     "interval_end", "end", "end_time", "endtime", "to", "period_end", "interval_end_time", "hour_ending", "hour_end",
-    "he", "interval_ending", "end_date", "bis", "ende", "datum_bis", "fin", "date_de_fin", "fine", "einde", "koniec",
+    "he", "interval_ending", "end_date", "date_to", "to_date", "period_to", "read_to", "billing_end", "bill_end",
+    "bill_end_date", "cycle_end", "bis", "ende", "datum_bis", "fin", "date_de_fin", "fine", "einde", "koniec",
 }  # fmt: skip
-TIME |= ENDS
+TIME |= STARTS | ENDS
 # Names of columns that hold what a register shows, and no energy of a period.
 REGISTER = {
     "register", "register_kwh", "register_reading", "register_value", "cumulative", "cumulative_kwh", "index_kwh",
