@@ -23,7 +23,7 @@ from apps.readings.statements import Statement
 DAY = 1440
 MOST_SLOTS_A_READING = 4  # in a matrix of days; what is sparser would mostly be filled with nothing
 SLOTS_AT_ONCE = 8_000_000
-INTERVALS = np.array([minutes for minutes in range(5, 61) if DAY % minutes == 0] + [DAY])
+INTERVALS = np.array([minutes for minutes in range(5, 61) if 60 % minutes == 0] + [DAY])  # hours are made of them
 UNDECIDED = -1  # an interval that only the whole file can tell
 NEVER_SEEN = len(INTERVALS)  # the class of a distance that is no interval
 DISTANCE_CLASS = np.full(DAY + 2, NEVER_SEEN, dtype=np.int8)

@@ -146,7 +146,7 @@ def _check(block: JsonBlock, minute: int) -> None:
 def _start(text: str, interval: int, clock: str) -> tuple[int, bool]:
     """Minutes since 1970, and whether they only name a day."""
     if interval not in TAKEN_INTERVALS:
-        raise Unfit(_("`interval_minutes` must be 5 to 60 and divide the day, or 1440"))
+        raise Unfit(_("`interval_minutes` must be 5 to 60 and divide the hour, or 1440"))
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
