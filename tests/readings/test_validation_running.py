@@ -176,6 +176,22 @@ def test_a_shard_that_fails_three_times_is_parked_and_the_others_go_on(meters, m
     assert validate_pending() == 1
 
 
+def test_meters_do_not_stand_still_with_one_whose_days_cannot_be_checked(north, monkeypatch):
+    meters = [factories.InstallationFactory(consumer__zone=north).meter for _ in range(4)]
+    store(meters, ordinary(4, 10))
+    check = checking.check
+
+    def stumble(waiting):
+        if meters[2].pk in waiting.meters:
+            raise ValueError
+        return check(waiting)
+
+    monkeypatch.setattr(checking, "check", stumble)
+    assert sum(validate_pending() for _ in range(3 * 3)) == 3
+    parked = ValidationShard.objects.get()
+    assert (parked.status, parked.meter_ids) == ("failed", [meters[2].pk])
+
+
 def test_it_looks_up_after_some_seconds_and_rings_for_the_rest(
     meters, monkeypatch, rung, django_capture_on_commit_callbacks
 ):

@@ -135,7 +135,7 @@ def estimates_of(rows: Iterable[dict]) -> Estimates:
         whole = np.where(made_up, estimated, kwh)
         if np.isfinite(whole).all():
             days.append((said["day"], round(float(whole.sum()), 2), Quality.EDITED in (said["quality"] or [])))
-        if len(whole) >= 24:
+        if len(whole) % 24 == 0:
             hours += by_hour(day, whole, made_up)
     return Estimates(days, hours)
 

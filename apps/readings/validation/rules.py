@@ -171,7 +171,7 @@ def time_shift(curves: Curves, limits: Limits) -> Found:
     days before that better when moved by one to three hours: their correlation when moved >= `correlation`, what it
     lacks to 1 <= `misfit` times what it lacks unmoved, and so for `days` days in a row. [CA] time check, from readings
     alone. The value is by how many hours; positive means later."""
-    if curves.slots < 24 or not curves.checked.any():
+    if curves.slots % 24 or not curves.checked.any():
         return nothing(curves)
     hourly = curves.kwh.reshape(*curves.kwh.shape[:2], 24, -1).sum(3)
     for ahead in np.unique(curves.hours_ahead[curves.hours_ahead != 0]):

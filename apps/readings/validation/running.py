@@ -246,11 +246,22 @@ def silence_around(meters: np.ndarray, changed: np.ndarray) -> tuple[np.ndarray,
     return since, until
 
 
+@transaction.atomic
 def park(shard: ValidationShard, error: str) -> None:
-    """Note what went wrong; out of attempts, the shard waits for a person."""
+    """Note what went wrong. Out of attempts, a shard is halved, so that the others do not stand still with the meter
+    whose days are the trouble; one of a single meter waits for a person."""
     waiting = ValidationShard.objects.filter(pk=shard.pk, status=Status.PENDING)
     waiting.filter(error="").update(error=error)
-    waiting.filter(attempts__gte=ValidationShard.ATTEMPTS).update(status=Status.FAILED)
+    if not waiting.filter(attempts__gte=ValidationShard.ATTEMPTS).exists():
+        return
+    if len(shard.meter_ids) == 1:
+        waiting.update(status=Status.FAILED)
+        return
+    half = len(shard.meter_ids) // 2
+    waiting.delete()
+    ValidationShard.objects.bulk_create(
+        ValidationShard(meter_ids=ids) for ids in (shard.meter_ids[:half], shard.meter_ids[half:])
+    )
 
 
 @transaction.atomic
