@@ -1,7 +1,5 @@
 """What files of reference data hold: the fields of each kind, and the column names by which senders call them."""
 
-import re
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -20,6 +18,30 @@ from apps.grid.models import (
     Zone,
 )
 from apps.grid.reference import shapes, values
+from apps.grid.reference.spellings import (
+    ADDRESS_WORDS,
+    CONSUMER_KINDS,
+    CONSUMER_WORDS,
+    CONTRACT_WORDS,
+    FEEDER_WORDS,
+    FROM_WORDS,
+    KIND_WORDS,
+    LAT_WORDS,
+    LON_WORDS,
+    METER_KINDS,
+    METER_WORDS,
+    NAME_WORDS,
+    PLACE_WORDS,
+    STATUS_WORDS,
+    STATUSES,
+    TARIFF_WORDS,
+    TRANSFORMER_WORDS,
+    UNTIL_WORDS,
+    WEAK,
+    ZONE_WORDS,
+    word,
+    words,
+)
 
 CODE_LENGTH, NUMBER_LENGTH = 32, 64
 GEOMETRY = "(geometry)"  # the column that a GeoJSON file has without naming it
@@ -72,106 +94,6 @@ class Kind:
     def required(self) -> list[Field]:
         return [one for one in self.fields if one.required]
 
-
-def words(*names: str) -> frozenset[str]:
-    return frozenset(names)
-
-
-CONSUMER_WORDS = words(
-    "consumer", "consumer_no", "consumer_number", "consumer_id", "customer", "customer_no", "customer_number",
-    "customer_id", "cons_no", "account", "account_no", "account_number", "account_id", "premise", "premise_id",
-    "service_point", "service_point_id", "mpan", "mprn", "nmi", "pod", "cups", "nis", "kunde", "kundennummer",
-    "kunden_nr", "kundennr", "verbrauchsstelle", "abnehmer", "anschluss", "client", "numero_client", "no_client",
-    "abonne", "numero_abonne", "cliente", "numero_cliente", "codigo_cliente", "suministro", "numero_suministro",
-    "uc", "unidade_consumidora", "instalacao", "klant", "klantnummer", "kundnummer",
-)  # fmt: skip
-METER_WORDS = words(
-    "meter", "meter_no", "meter_number", "meter_id", "meter_serial", "meter_serial_number", "serial", "serial_no",
-    "serial_number", "serialnumber", "meterno", "meterid", "device", "device_id", "device_no", "equipment", "zahler",
-    "zaehler", "zahlernummer", "zaehlernummer", "zahlernr", "zaehlernr", "zahler_nr", "geratenummer", "compteur",
-    "numero_compteur", "no_compteur", "matricule", "contador", "numero_contador", "medidor", "numero_medidor",
-    "serie_medidor", "meternummer", "matarnummer",
-)  # fmt: skip
-TRANSFORMER_WORDS = words(
-    "transformer", "transformer_id", "transformer_no", "transformer_code", "transformer_number", "dt", "dt_code",
-    "dtr", "dtr_code", "substation", "trafo", "trafostation", "ortsnetzstation", "station", "transformateur", "poste",
-    "poste_dp", "transformador", "ct", "centro_de_transformacion", "codigo_ct", "nettstasjon",
-)  # fmt: skip
-FEEDER_WORDS = words(
-    "feeder", "feeder_id", "feeder_no", "feeder_code", "feeder_name", "circuit", "circuit_id", "line", "line_id",
-    "abgang", "leitung", "strang", "depart", "alimentador", "circuito", "codigo_alimentador", "linea",
-)  # fmt: skip
-ZONE_WORDS = words(
-    "zone", "zone_id", "zone_code", "zone_name", "district", "district_code", "region", "area", "area_code",
-    "service_area", "gebiet", "bezirk", "netzgebiet", "zona", "codigo_zona", "distrito", "quartier", "secteur",
-    "commune", "bairro", "barrio",
-)  # fmt: skip
-CONTRACT_WORDS = words(
-    "contract", "contract_no", "contract_number", "contract_id", "agreement", "vertrag", "vertragsnummer",
-    "vertrags_nr", "contrat", "numero_contrat", "contrato", "numero_contrato",
-)  # fmt: skip
-PLACE_WORDS = words(
-    "geometry", "geom", "the_geom", "wkt", "wkb_geometry", "shape", "location", "position", "geojson", "st_asgeojson",
-)  # fmt: skip
-LON_WORDS = words(
-    "lon", "long", "lng", "longitude", "x", "x_wgs84", "lon_wgs84", "gps_lon", "gps_longitude", "laenge", "lange",
-    "langengrad", "laengengrad", "longitud", "point_x",
-)  # fmt: skip
-LAT_WORDS = words(
-    "lat", "latitude", "y", "y_wgs84", "lat_wgs84", "gps_lat", "gps_latitude", "breite", "breitengrad", "latitud",
-    "point_y",
-)  # fmt: skip
-NAME_WORDS = words(
-    "name", "customer_name", "consumer_name", "full_name", "holder", "bezeichnung", "kundenname", "nom", "nom_client",
-    "nombre", "nome", "nombre_cliente", "naam", "namn", "title", "description",
-)  # fmt: skip
-ADDRESS_WORDS = words(
-    "address", "addr", "street", "street_address", "site_address", "supply_address", "adresse", "anschrift", "strasse",
-    "direccion", "endereco", "domicilio", "rue", "adres", "adress",
-)  # fmt: skip
-KIND_WORDS = words(
-    "kind", "type", "category", "class", "customer_type", "customer_class", "consumer_type", "meter_type", "meter_kind",
-    "art", "typ", "kundenart", "kategorie", "categorie", "categoria", "tipo", "tipo_cliente", "soort",
-)  # fmt: skip
-TARIFF_WORDS = words("tariff", "tariff_code", "rate", "rate_code", "tarif", "tarifa", "codigo_tarifa", "tarief")
-FROM_WORDS = words(
-    "from", "valid_from", "start", "start_date", "since", "begin", "date_from", "installed", "installed_on",
-    "install_date", "installation_date", "effective_from", "von", "ab", "gultig_ab", "gueltig_ab", "einbau",
-    "einbaudatum", "beginn", "du", "debut", "date_debut", "date_pose", "desde", "fecha_inicio", "fecha_alta",
-    "fecha_instalacion", "inicio", "data_inicio",
-)  # fmt: skip
-UNTIL_WORDS = words(
-    "until", "valid_to", "valid_until", "to", "end", "end_date", "date_to", "removed", "removed_on", "removal_date",
-    "effective_to", "bis", "gultig_bis", "gueltig_bis", "ausbau", "ausbaudatum", "ende", "au", "fin", "date_fin",
-    "date_depose", "hasta", "fecha_fin", "fecha_baja", "fecha_retiro", "fim", "data_fim",
-)  # fmt: skip
-STATUS_WORDS = words("status", "contract_status", "state", "vertragsstatus", "statut", "estado", "situacao")
-
-CONSUMER_KINDS = {
-    word: kind
-    for kind, spelled in {
-        Consumer.Kind.HOUSEHOLD: "household residential domestic home haushalt privat menage residentiel residencial "
-        "domestico particulier hushall r",
-        Consumer.Kind.SHOP: "shop commercial business retail gewerbe geschaft commerce commercial professionnel "
-        "comercial comercio zakelijk c",
-        Consumer.Kind.INDUSTRY: "industry industrial factory industrie industriel industrial industria i",
-        Consumer.Kind.UNKNOWN: "unknown other unbekannt inconnu desconocido otro autre andere",
-    }.items()
-    for word in spelled.split()
-}
-METER_KINDS = {
-    "consumer": "consumer", "customer": "consumer", "consumer meter": "consumer", "residential": "consumer",
-    "kunde": "consumer", "client": "consumer", "cliente": "consumer", "sum": "sum", "transformer": "sum",
-    "sum meter": "sum", "dt": "sum", "dt meter": "sum", "totaliser": "sum", "totalizer": "sum", "check": "sum",
-    "summenzahler": "sum", "totalizador": "sum",
-}  # fmt: skip
-STATUSES = {
-    "active": "active", "live": "active", "open": "active", "running": "active", "aktiv": "active", "actif": "active",
-    "activo": "active", "ativo": "active", "vigente": "active", "suspended": "suspended", "blocked": "suspended",
-    "disconnected": "suspended", "gesperrt": "suspended", "suspendu": "suspended", "suspendido": "suspended",
-    "cortado": "suspended", "ended": "ended", "closed": "ended", "terminated": "ended", "inactive": "ended",
-    "beendet": "ended", "gekundigt": "ended", "resilie": "ended", "baja": "ended", "terminado": "ended",
-}  # fmt: skip
 
 consumer_field = Field(
     "number", _("Consumer number"), values.key(NUMBER_LENGTH), words=CONSUMER_WORDS | words("number", "no", "id"),
@@ -394,9 +316,6 @@ KINDS = {
     )
 }  # fmt: skip
 
-WEAK = words(
-    "code", "id", "name", "no", "number", "type", "status", "state", "start", "end", "from", "to", "line", "x", "y"
-)
 KNOWN = frozenset().union(*(one.words for kind in KINDS.values() for one in kind.fields))
 SHAPES_OF = {
     "area": {"Polygon", "MultiPolygon"},
@@ -408,14 +327,6 @@ SHAPES_OF = {
 def is_known(name: str) -> bool:
     """Is it what some kind of file calls a column?"""
     return word(name) in KNOWN
-
-
-def word(name: str) -> str:
-    """A column name without the differences that carry no meaning: `Zähler-Nr.` is `zahler_nr`."""
-    name = re.sub(r"[(\[].*?[)\]]", "", name) or name
-    letters = unicodedata.normalize("NFKD", name.strip().casefold())
-    letters = "".join(one for one in letters if not unicodedata.combining(one))
-    return re.sub(r"[^\w]+", "_", letters.replace("ß", "ss")).strip("_")
 
 
 def mapping_of(kind: Kind, columns: list[str], shape_type: str = "") -> dict[str, str]:
