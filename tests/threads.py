@@ -24,6 +24,7 @@ def meanwhile(work: Callable) -> Future:
     until = time.monotonic() + 5
     while not future.done() and time.monotonic() < until:
         with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_stat_clear_snapshot()")  # or a transaction sees what it saw when it first looked
             cursor.execute(WAITING)
             if cursor.fetchone()[0]:
                 break
