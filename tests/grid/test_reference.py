@@ -285,6 +285,11 @@ def test_longitude_and_latitude_that_are_exchanged_are_noticed_beside_what_is_kn
     assert "seem to be exchanged" in found.error
 
 
+def test_nothing_but_zeros_is_no_place(give, grid):
+    assert give("consumer,lon,lat\nC-1,0,0.000\nC-2,9.5,0\n").changed == 1
+    assert Consumer.objects.get(number="C-1").place.coords == (9.01, 50.01)
+
+
 def test_places_that_all_were_exchanged_can_be_put_right(give, grid):
     Consumer.objects.update(place=Point(50.01, 9.01))
     Transformer.objects.update(place=None)

@@ -193,5 +193,7 @@ def multi(whole: int, part: int, coordinates, pack) -> str:
     return (struct.pack("<BIII", 1, whole | HAS_SRID, WGS84, len(parts)) + content).hex()
 
 
-def point(coordinates) -> str:
-    return struct.pack("<BIIdd", 1, POINT | HAS_SRID, WGS84, *position(coordinates)).hex()
+def point(coordinates) -> str | None:
+    """None for 0, 0, which lies in the sea: what many systems write where they know no place."""
+    found = position(coordinates)
+    return struct.pack("<BIIdd", 1, POINT | HAS_SRID, WGS84, *found).hex() if any(found) else None
