@@ -230,10 +230,15 @@ def fill_gaps(kwh: np.ndarray) -> np.ndarray:
 
 def without_outages(evidence: Evidence) -> Evidence:
     """Days on which the neighbours all fell at once are missing: nobody is to blame for an outage."""
-    half = USUAL_DAYS // 2
-    level = np.pad(evidence.peer_level, ((0, 0), (half, half)), mode="edge")
-    usual = np.median(np.lib.stride_tricks.sliding_window_view(level, USUAL_DAYS, axis=1), axis=2)
-    out = evidence.peer_level < OUTAGE_LEVEL * usual
+    level, half = evidence.peer_level, USUAL_DAYS // 2
+    # A median is no more than the most: where nothing lies that far below, there is nothing to look for.
+    rows = np.flatnonzero((level < OUTAGE_LEVEL * level.max(1, keepdims=True, initial=0)).any(1))
+    if not len(rows):
+        return evidence
+    padded = np.pad(level[rows], ((0, 0), (half, half)), mode="edge")
+    usual = np.median(np.lib.stride_tricks.sliding_window_view(padded, USUAL_DAYS, axis=1), axis=2)
+    out = np.zeros(level.shape, bool)
+    out[rows] = level[rows] < OUTAGE_LEVEL * usual
     if not out.any():
         return evidence
     return replace(evidence, kwh=np.where(out[:, :, None], np.float32(np.nan), evidence.kwh))
