@@ -12,6 +12,8 @@ from apps.readings.models import Upload
 log = logging.getLogger(__name__)
 SECONDS_BETWEEN = 0.3
 
+# After a power cut nobody needs to know how far an import was, which then begins anew.
+NOT_SYNCED = "SET synchronous_commit TO off"
 SAVE = """
 INSERT INTO readings_uploadprogress (upload_id, fraction, doing, at) VALUES (%s, %s, %s, now())
 ON CONFLICT (upload_id) DO UPDATE SET fraction = excluded.fraction, doing = excluded.doing, at = excluded.at
@@ -30,6 +32,8 @@ class Progress:
             return
         try:
             with self.connection.cursor() as cursor:
+                if not self.said_at:
+                    cursor.execute(NOT_SYNCED)
                 cursor.execute(SAVE, [self.upload.pk, fraction, doing[:64]])
         except DatabaseError as error:
             log.info("Progress of upload %d is not shown (%s)", self.upload.pk, type(error).__name__)

@@ -1,3 +1,4 @@
+import pandas  # noqa: F401 Arrow loads it at its first conversion; a worker that starts has time for it, a file has not
 from celery import shared_task
 
 from apps.readings import actions, held
