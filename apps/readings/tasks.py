@@ -1,9 +1,12 @@
-import pandas  # noqa: F401 Arrow loads it at its first conversion; a worker that starts has time for it, a file has not
+import pyarrow as pa
 from celery import shared_task
 
 from apps.readings import actions, held
 from apps.readings.models import Upload
 from apps.readings.validation import running
+
+# Arrow loads pandas, where that is installed, at its first conversion: a worker that starts has time for it.
+pa.array([0])
 
 
 @shared_task(name="readings.import_pending")
