@@ -164,6 +164,12 @@ def test_what_a_sender_meant_is_remembered(give, grid):
 # --- What they change -------------------------------------------------------------------------------------------------
 
 
+def test_a_column_that_the_last_file_did_not_have_is_not_overlooked(give, grid):
+    give("consumer,name,remark\nC-1,Anne,x\n", columns={"number": "consumer", "name": "remark"}, kind="consumers")
+    found = give("consumer,name,remark,address,meter\nC-1,Anne,y,Hill 1,M-9\n")
+    assert found.columns == {"number": "consumer", "name": "remark", "address": "address", "meter": "meter"}
+
+
 def test_consumers_come_with_their_links(grid):
     consumer = Consumer.objects.get(number="C-1")
     assert (consumer.zone.code, consumer.place.coords) == ("NORTH", (9.01, 50.01))
@@ -257,6 +263,21 @@ def test_a_sum_meter_measures_no_consumer(give, grid):
 
 
 # --- Readings that came first -----------------------------------------------------------------------------------------
+
+
+def test_transformers_exchange_their_sum_meters_and_get_them_back(give, grid, sam):
+    def sums():
+        return list(Transformer.objects.order_by("code").values_list("code", "sum_meter__serial"))
+
+    give("transformer,sum_meter\nT-1,S-1\nT-2,S-2\n")
+    before = sums()
+    found = give("transformer,feeder,sum_meter\nT-1,F-1,S-2\nT-2,F-2,S-3\nT-9,F-2,S-1\n")
+    assert sums() == [("T-1", "S-2"), ("T-2", "S-3"), ("T-9", "S-1")]
+    other = give("transformer,sum_meter\nT-2,S-2\nT-1,S-3\n")
+    assert other.status == "applied"
+    for one in (other, found):
+        assert actions.undo(reference=one, by=sam).status == "undone"
+    assert sums() == before
 
 
 def test_a_list_of_meters_makes_no_sum_meter_of_one_that_measures_a_consumer(give, grid):

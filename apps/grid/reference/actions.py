@@ -141,10 +141,17 @@ def proposal(
     guessed, mapping = kinds.guess(source.columns, source.shape_type)
     if kind and kind != guessed:
         guessed, mapping = kind, kinds.mapping_of(kinds.KINDS[kind], source.columns, source.shape_type)
-    for last in remembered[:20]:
-        if set(last.columns.values()) <= set(source.columns) and (kind or last.kind == guessed or not guessed):
-            return last.kind, last.columns
+    for last, meant, had in remembered.values_list("kind", "columns", "preview__source")[:20]:
+        if set(meant.values()) <= set(source.columns) and (kind or last == guessed or not guessed):
+            return last, meant | of_new_columns(source, last, meant, {name for name, _cells in had or []})
     return guessed, mapping
+
+
+def of_new_columns(source: Source, kind: str, meant: dict[str, str], had: set[str]) -> dict[str, str]:
+    """What columns hold that the sender's last file did not have, by field."""
+    new = kinds.mapping_of(kinds.KINDS[kind], [name for name in source.columns if name not in had], source.shape_type)
+    places = {"lon", "lat", "place"} if {"lon", "lat", "place"} & meant.keys() else set()
+    return {name: column for name, column in new.items() if name not in meant.keys() | places}
 
 
 def _all_fields() -> list[str]:

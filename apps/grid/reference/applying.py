@@ -110,6 +110,12 @@ class Applier:
         changed = f"SELECT id FROM incoming WHERE state = '{CHANGE}' AND NOT is_new"
         self.journal.before(model, changed)
         columns = "".join(f", {column} = coalesce(i.{staged}, t.{column})" for column, staged in pairs)
+        if model is Transformer:
+            # Let go of first, so that two may exchange what only one can have.
+            self.do(
+                "UPDATE grid_transformer t SET sum_meter_id = NULL FROM incoming i"
+                " WHERE t.id = i.id AND i.meter_id <> t.sum_meter_id"
+            )
         self.do(
             f"UPDATE {table} t SET {key} = i.{key}{columns} FROM incoming i WHERE t.id = i.id AND t.id IN ({changed})"
         )

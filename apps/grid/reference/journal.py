@@ -128,6 +128,11 @@ def undo(reference: ReferenceImport) -> None:
         try:
             for model in links:
                 cursor.execute(f"DELETE FROM {model._meta.db_table} WHERE id IN ({noted(model, KEPT)})")
+            if Transformer in things:
+                # Let go of first: one may get back what another has now.
+                cursor.execute(
+                    f"UPDATE grid_transformer SET sum_meter_id = NULL WHERE id IN ({noted(Transformer, KEPT)})"
+                )
             for model in things:
                 restore(cursor, model)
             for model in things:
