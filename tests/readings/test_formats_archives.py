@@ -114,3 +114,24 @@ def test_a_look_unpacks_no_more_than_it_needs(tmp_path, monkeypatch):
     assert guessing.preview(path, statement).day == "2026-03-01"
     assert importers.recognise(path).name == "csv_long"
     assert sum(read) <= 3 * 4000
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        long_csv(*hours("M-2", values=range(500, 524)), header="meter,timestamp,wh"),
+        long_csv(*hours("M-2"), header="meter,timestamp,register"),
+        f"100,NEM12,202603030000,A,B\n200,6001234567,E1,1,E1,N1,7,kWh,60,\n300,20260301,{'1,' * 24}A,,,,\n900\n",
+    ],
+)
+def test_files_that_do_not_mean_the_same_are_no_upload(other):
+    for files in ({"a.csv": DAY, "b.csv": other.encode()}, {"b.csv": other.encode(), "a.csv": DAY}):
+        upload = send(zipped(files))
+        assert "do not mean the same" in upload.error
+        assert not LoadProfile.objects.exists()
+
+
+def test_events_may_come_beside_readings():
+    events = b"meter,timestamp,event\nM-1,2026-03-01 10:00,cover opened\n"
+    upload = send(zipped({"a.csv": events, "b.csv": DAY, "c.csv": DAY.replace(b"M-1", b"M-2")}))
+    assert (upload.error, upload.readings, upload.events) == ("", 48, 1)

@@ -12,7 +12,9 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from apps.archives import BROKEN, Member, damaged, is_archive, members
+from apps.readings.importers import texts
 from apps.readings.importers.base import Block, FileFault, Format, Reading
+from apps.readings.importers.tables import TableFormat
 
 Found = TypeVar("Found")
 STEP_BYTES = 1024**2
@@ -53,7 +55,7 @@ class Packed:
         """Of all files of readings in turn. Lines count on from file to file."""
         found = members(path)
         budget = Budget(path)
-        before, read = 0, 0
+        before, read, meant = 0, 0, None
         for place, member in enumerate(found):
             with unpacked(member, budget) as file:
                 if len(found) > 1:
@@ -68,6 +70,7 @@ class Packed:
                     reading.rejects.add(np.array([1]), reason, lambda _i, why=str(fault): why)
                     continue
                 last, events, registers = 0, len(reading.events), len(reading.registers)
+                meant = Meaning.of(format_, file, member.name).agreeing_with(meant)
                 try:
                     for block in format_.blocks(file, reading):
                         reading.fraction = (place + reading.fraction) / len(found)
@@ -85,6 +88,44 @@ class Packed:
         reading.rejects.file = ""
         if not read:
             raise FileFault(_("No file in the archive holds readings."))
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a file says by itself of what is stated once for all files of an upload."""
+
+    file: str
+    fixed: dict[str, str | float]
+    unit: str | None
+    is_register: bool
+    has_readings: bool
+
+    @classmethod
+    def of(cls, format_: Format, path: Path, name: str) -> Self:
+        fixed, values = getattr(format_, "fixed", {}), ""
+        if isinstance(format_, TableFormat):
+            values = format_.shape.value_name(format_.table(path))
+        has_readings = not format_.name.endswith("_events")
+        return cls(name, fixed, texts.unit_of(values), texts.word(values) in texts.REGISTER, has_readings)
+
+    def agreeing_with(self, other: Self | None) -> Self:
+        """The one of both that says more. Raises FileFault where they do not go together: in one of them, kWh would be
+        taken for Wh, reads of a register for energy, or the clock of one place for that of another."""
+        if other is None:
+            return self
+        agree = self.fixed.get("timezone") == other.fixed.get("timezone")
+        if self.has_readings and other.has_readings:
+            agree &= self.fixed == other.fixed and self.is_register == other.is_register
+            agree &= self.unit == other.unit or not (self.unit and other.unit)
+        if not agree:
+            raise FileFault(
+                _(
+                    "Files of the archive do not mean the same: %(one)s and %(other)s differ in unit, clock, or in"
+                    " whether they hold energy or reads of a register. Send them apart."
+                )
+                % {"one": other.file[:100], "other": self.file[:100]}
+            )
+        return self if self.has_readings and (self.unit or not other.has_readings) else other
 
 
 def look(path: Path, recognise: Callable[[Path], Format], then: Callable[[Format, Path], Found]) -> Found:

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 from apps.readings.importers import stamping, texts
 from apps.readings.importers.base import Block, Reading, RegisterPeriods
 from apps.readings.importers.event_tables import nothing
-from apps.readings.importers.nem12 import KWH, QUALITIES, shown, unquoted
+from apps.readings.importers.nem12 import KWH, QUALITIES, Nem12, shown, unquoted
 from apps.readings.models import Channel
 from apps.readings.quality import Quality
 
@@ -48,7 +48,7 @@ class Nem13:
     name = "nem13"
     label = gettext_lazy("NEM13")
     magic = b""
-    fixed = {"timezone": "+10:00", "stamps": "start", "measures": "register", "unit": "kWh"}
+    fixed = Nem12.fixed  # both may come in one archive; a period says itself what it is
 
     def recognises(self, path: Path, head: bytes) -> bool:
         return BEGINNING.match(head) is not None
