@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.readings.merge import raise_revisions
 from apps.readings.models import (
+    Channel,
     Completeness,
     Estimate,
     LoadProfile,
@@ -271,6 +272,15 @@ def test_days_that_are_filled_in_before_others_leave_a_gap_between(meters):
     touch(meters[0], 0, 9)
     validate_pending()
     assert hits("gap") == [(meters[0].pk, "gap", day(10), day(89))]
+
+
+def test_a_meter_that_only_gives_energy_away_has_no_gap(meters):
+    factories.store_profiles(meters[0], JANUARY, ordinary(1, 160)[0])
+    LoadProfile.objects.update(channel=Channel.EXPORT)
+    validate_pending()
+    touch(meters[0], 80)
+    validate_pending()
+    assert hits() == []
 
 
 def test_days_on_a_shelf_between_two_consumers_are_no_gap_and_get_no_estimate(north):

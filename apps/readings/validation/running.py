@@ -26,6 +26,7 @@ CELLS = 1_000_000  # readings that the window of a shard may hold: it then takes
 METERS_CUT_AT_ONCE = 20_000
 # A worker looks up after so long, so that imports and scores that were rung meanwhile come first.
 SECONDS_AT_ONCE = 3
+NONE = -(2**40)  # no day
 
 
 class RulesChanged(Exception):
@@ -209,7 +210,12 @@ def waiting(states: list[MeterState], interval_minutes: int) -> Waiting:
     )
     meters = np.array([state.meter_id for state in states], np.int64)
     changed = np.array([days_of(state) for state in states], np.int64)
-    silent_from, silent_until = silence_around(meters, changed)
+    before, after = neighbours(meters, changed)
+    silent_from = np.where(before == NONE, changed[:, 0], before + 1)
+    silent_until = np.where(after == NONE, changed[:, 1], after - 1)
+    # The state knows the days of all channels, and of energy that was only ever given none was taken.
+    first = np.where(before == NONE, np.maximum(first, changed[:, 0]), first)
+    last = np.where(after == NONE, np.minimum(last, changed[:, 1]), last)
     return Waiting(
         meters=meters,
         revisions=np.array([state.revision for state in states]),
@@ -225,9 +231,10 @@ def waiting(states: list[MeterState], interval_minutes: int) -> Waiting:
     )
 
 
-def silence_around(meters: np.ndarray, changed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(M,) first and last day of the silence that the changed days (M, 2) of each meter may have ended: a gap is known
-    for one only when readings came on both sides, however long it was."""
+def neighbours(meters: np.ndarray, changed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(M,) the last day with a row before the changed days (M, 2) of each meter, and the first after them; NONE where
+    there is none. Between these days and the changed ones it was silent: a gap is known for one only when readings
+    came on both sides, however long it was."""
     params = {
         "meters": meters.tolist(),
         "firsts": changed[:, 0].tolist(),
@@ -236,14 +243,14 @@ def silence_around(meters: np.ndarray, changed: np.ndarray) -> tuple[np.ndarray,
         "channel": Channel.IMPORT,
         "near": DAYS_AROUND,
     }
-    since, until = changed[:, 0].copy(), changed[:, 1].copy()
+    before, after = np.full((2, len(meters)), NONE)
     with connection.cursor() as cursor:
         cursor.execute(NEIGHBOURS, params)
         for meter, day_before, day_after in cursor.fetchall():
             row = np.searchsorted(meters, meter)
-            since[row] = since[row] if day_before is None else day_before + 1
-            until[row] = until[row] if day_after is None else day_after - 1
-    return since, until
+            before[row] = NONE if day_before is None else day_before
+            after[row] = NONE if day_after is None else day_after
+    return before, after
 
 
 @transaction.atomic
