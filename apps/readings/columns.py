@@ -65,7 +65,8 @@ class Columns:
             return {"columns": places, "format": f"{self.container}_long"}
         if "series" in roles and "time" in places:
             ignored = [name for name, role in zip(self.names, roles, strict=True) if role == "ignored"]
-            return {"columns": {"time": places["time"], "ignored": ignored}, "format": f"{self.container}_wide"}
+            stamps = {role: places[role] for role in ("time", "clock") if role in places}
+            return {"columns": {**stamps, "ignored": ignored}, "format": f"{self.container}_wide"}
         if "series" in roles and "meter" in places:
             return {"columns": {}, "format": f"{self.container}_days"}
         raise ValueError(_("Say which columns hold the meter, the time and the reading."))
@@ -119,4 +120,6 @@ def roles_of(shape: Long | WideTimes | WideDays, table: Table) -> list[str]:
     for index in series:
         roles[index] = "series"
     roles[first] = role
+    if isinstance(shape, WideTimes) and (clock := shape.clock_column(table, first)) is not None:
+        roles[clock] = "clock"
     return roles

@@ -25,6 +25,9 @@ def parquet(**columns: np.ndarray) -> bytes:
     return file.getvalue()
 
 
+NO_METER = "no meter is named, its name is longer than 64 characters, or a spreadsheet rounded its number"
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -98,8 +101,8 @@ def test_a_file_that_mixes_zoned_and_naive_stamps_is_refused_with_the_line_that_
         ("M-1,2026-03-01 24:30,1", "not a date and time"),
         ("M-1,2026-02-30 00:00,1", "not a date and time"),
         ("M-1,,1", "not a date and time"),
-        (",2026-03-01 01:00,1", "no meter is named, or its name is longer than 64 characters"),
-        (f"{'M' * 65},2026-03-01 01:00,1", "no meter is named, or its name is longer than 64 characters"),
+        (",2026-03-01 01:00,1", NO_METER),
+        (f"{'M' * 65},2026-03-01 01:00,1", NO_METER),
         ("M-1,2026-03-02 01:00,lots", "not a number"),
         ("M-1,2026-03-02 01:00,1.2.3", "not a number"),
         ("M-1,2026-03-02 01:00,-0.5", "negative: energy taken from the grid cannot be"),

@@ -211,3 +211,35 @@ def test_a_column_of_sums_is_no_meter(tmp_path):
 def test_energy_given_is_not_taken_for_energy_taken(tmp_path):
     found, _reading = read(tmp_path, "meter,time,export_kwh,kwh_taken\nM-1,2026-03-01 00:00,9,0.5\n")
     assert [row[2:4] for row in found] == [(0.5, 1)]
+
+
+@pytest.mark.parametrize(
+    ("names", "rows"),
+    [("Meter;Time;kWh", "M-1;01.03.2026 07:00;0,5;"), ("Meter;Time;kWh;;", "M-1;01.03.2026 07:00;0,5")],
+)
+def test_a_delimiter_behind_the_last_cell_is_no_column(tmp_path, names, rows):
+    found, reading = read(tmp_path, f"{names}\n{rows}\n{rows.replace('07:', '08:')}\n")
+    assert ([row[1:3] for row in found], reading.rejects.kept) == ([(420, 0.5), (480, 0.5)], [])
+
+
+def test_rows_of_other_columns_than_the_names_are_said_to_be_so(tmp_path):
+    with pytest.raises(FileFault, match="Line 1 names 3 columns, and no line below has as many"):
+        read(tmp_path, "meter,time,kwh\nM-1,2026-03-01 00:00,1,2\nM-1,2026-03-01 01:00,1,2\n")
+
+
+@pytest.mark.parametrize("names", ["Datum;Uhrzeit;A (kWh);B (kWh)", "date;time;A;B"])
+def test_a_row_of_meters_may_begin_with_day_and_time_apart(tmp_path, names):
+    found, reading = read(tmp_path, f"{names}\n01.03.2026;07:15;0,5;0,25\n01.03.2026;07:30;0,5;0,25\n")
+    assert found == [("A", 435, 0.5, 1, 0), ("A", 450, 0.5, 1, 0), ("B", 435, 0.25, 1, 0), ("B", 450, 0.25, 1, 0)]
+    assert reading.names == ["A", "B"]
+
+
+def test_two_columns_of_one_name_are_not_one_meter(tmp_path):
+    with pytest.raises(FileFault, match="Several columns are named A"):
+        read(tmp_path, "time,A,A\n2026-03-01 00:00,1,2\n")
+
+
+def test_meters_numbers_that_a_program_took_for_quantities_are_mended_or_refused(tmp_path):
+    rows = [f"{name},2026-03-01 00:00,1\n" for name in ("4711.0", "1.23457E+11")]
+    found, reading = read(tmp_path, "meter,time,kwh\n" + "".join(rows))
+    assert ([row[0] for row in found], [kept[0] for kept in reading.rejects.kept]) == (["4711"], [3])

@@ -1,6 +1,7 @@
 """Delimited text as a table: delimiter, encoding and header are found out, the rest streams through Arrow."""
 
 import csv
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,6 +45,7 @@ class CsvTable:
         self.delimiter = delimiter_of(header, body)
         self.columns = [name.strip().lstrip("\ufeff") for name in self._cells(header)]
         self.sample = [self._cells(line) for line in body if line.strip()]
+        self.columns = as_wide_as(self.columns, self.sample)
         # A comma that does not part columns parts decimals, or thousands.
         self.decimal_comma = self.delimiter != "," and texts.has_decimal_comma(
             cell for row in self.sample for cell in row
@@ -94,6 +96,11 @@ class CsvTable:
                 lines = self._lines(rows, len(batch), skipped)
                 rows += len(batch)
                 yield Batch({index: batch.column(place) for place, index in enumerate(wanted)}, lines)
+        if skipped and not rows:
+            raise FileFault(
+                _("Line %(line)d names %(columns)d columns, and no line below has as many. Send the export again.")
+                % {"line": self.header_line, "columns": len(self.columns)}
+            )
         if not rows:
             raise FileFault(self._no_readings())
 
@@ -167,6 +174,15 @@ class CsvTable:
             return (row + self.header_line + 1).astype(np.int32)
         ahead = np.array(skipped) - (self.header_line + 1) - np.arange(len(skipped))  # rows before each skipped line
         return (row + self.header_line + 1 + np.searchsorted(ahead, row, side="right")).astype(np.int32)
+
+
+def as_wide_as(names: list[str], rows: list[list[str]]) -> list[str]:
+    """Names for as many columns as the rows have, where only empty cells behind the last make the difference: programs
+    end lines with a delimiter, and not always the first."""
+    width = Counter(map(len, rows)).most_common(1)[0][0] if rows else len(names)
+    if width > len(names) and not any(cell.strip() for row in rows for cell in row[len(names) :]):
+        return names + [""] * (width - len(names))
+    return names[:width] if 1 < width < len(names) and not any(names[width:]) else names
 
 
 def encoding_of(head: bytes) -> str:

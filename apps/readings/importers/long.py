@@ -24,7 +24,9 @@ def find(table: Table, words: set[str], but: set[int] = frozenset()) -> int | No
 
 
 def no_name() -> str:
-    return _("no meter is named, or its name is longer than %(limit)d characters") % {"limit": NAME_LENGTH}
+    return _("no meter is named, its name is longer than %(limit)d characters, or a spreadsheet rounded its number") % {
+        "limit": NAME_LENGTH
+    }
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ class Long:
 
     def _meters(self, column: pa.Array, reading: Reading) -> np.ndarray:
         names, places = texts.dictionary_of(column)
-        return reading.positions(names)[places]
+        return reading.positions([texts.meter_name(name) for name in names])[places]
 
 
 def guessed(table: Table) -> dict[str, int]:

@@ -357,6 +357,18 @@ def clock_minutes(text: str | None) -> int:
     return hour * 60 + minute if hour * 60 + minute <= 1440 and minute < 60 else -1
 
 
+ROUNDED = re.compile(r"\d(?:[.,]\d+)?E\+\d{1,2}")
+AS_DECIMAL = re.compile(r"\d{3,}\.0")
+
+
+def meter_name(text: str | None) -> str | None:
+    """A meter's number as it stood before a program took it for a quantity: 4711.0 is 4711, and of 1.23E+11 most is
+    lost."""
+    if text is None or ROUNDED.fullmatch(text.strip()):
+        return None
+    return text[:-2] if AS_DECIMAL.fullmatch(text) else text
+
+
 def dictionary_of(column: pa.Array) -> tuple[list[str | None], np.ndarray]:
     """Distinct texts with None as the last, and (N,) the place of each cell's."""
     if not pa.types.is_dictionary(column.type):

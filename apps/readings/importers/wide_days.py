@@ -45,7 +45,8 @@ class WideDays:
         comma = has_decimal_comma(table, days)
         for batch in table.batches(reading, [meter], days):
             values = matrix(batch, days, names, comma, reading)[good].T  # (R, days)
-            meters = reading.positions(pc.cast(batch.columns[meter], pa.string()).to_pylist())
+            names_ = pc.cast(batch.columns[meter], pa.string()).to_pylist()
+            meters = reading.positions([texts.meter_name(name) for name in names_])
             nameless = np.flatnonzero((meters < 0) & ~np.isnan(values).all(axis=1))
             if len(nameless):
                 reading.rejects.add(batch.lines[nameless], no_name(), lambda _i: "")

@@ -82,7 +82,8 @@ class WideMonths:
             values = matrix(batch, columns, names, comma, reading).T  # (R, months)
             if not place:
                 refuse_registers(values[:, np.argsort(months)])
-            meters = reading.positions(pc.cast(batch.columns[meter], "string").to_pylist())
+            names_ = pc.cast(batch.columns[meter], "string").to_pylist()
+            meters = reading.positions([texts.meter_name(name) for name in names_])
             nameless = np.flatnonzero((meters < 0) & ~np.isnan(values).all(axis=1))
             if len(nameless):
                 reading.rejects.add(batch.lines[nameless], no_name(), lambda _i: "")

@@ -1,6 +1,7 @@
 """Rows are times, columns are meters."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -10,8 +11,8 @@ import pyarrow.compute as pc
 from django.utils.translation import gettext as _
 
 from apps.readings.importers import dates, stamping, texts
-from apps.readings.importers.base import Block, Reading
-from apps.readings.importers.long import no_name
+from apps.readings.importers.base import Block, FileFault, Reading
+from apps.readings.importers.long import are_parted, find, no_name, with_clock
 from apps.readings.importers.tables import COLUMNS_LOOKED_AT, Batch, Table, has_decimal_comma, words_of
 
 UNIT_BEHIND = re.compile(r"(?:[\s_]*[(\[]|[\s_]+)(?:MWh|kWh|Wh|kW)[)\]]?$", re.IGNORECASE)
@@ -30,6 +31,13 @@ class WideTimes:
         counted = texts.word(table.columns[0]) not in texts.METER  # or is a number rather a meter's?
         return 0 if looks_like_stamps(table.sample_column(0), counted) else None
 
+    def clock_column(self, table: Table, time: int) -> int | None:
+        """The column of times of day beside that of days, where they are parted."""
+        if self.chosen:
+            return table.columns.index(self.chosen["clock"]) if self.chosen.get("clock") in table.columns else None
+        clock = find(table, texts.CLOCK_TIME, {time})
+        return clock if clock is not None and are_parted(table, time, clock) else None
+
     def fits(self, table: Table) -> bool:
         time = self.time_column(table)
         names = {words_of(table)[index] for index in self.meter_columns(table, time)}
@@ -43,11 +51,12 @@ class WideTimes:
 
     def meter_columns(self, table: Table, time: int | None) -> list[int]:
         ignored = self.chosen.get("ignored", [])
+        clock = None if time is None else self.clock_column(table, time)
         words = [""] * len(table.columns) if self.chosen else words_of(table)
         return [
             index
             for index, name in enumerate(table.columns)
-            if index != time and name not in ignored and words[index] not in texts.TOTALS
+            if index not in {time, clock} and name not in ignored and words[index] not in texts.TOTALS
         ]
 
     def value_name(self, table: Table) -> str:
@@ -62,7 +71,11 @@ class WideTimes:
     def blocks(self, table: Table, reading: Reading) -> Iterator[Block]:
         time = self.time_column(table)
         meters = self.meter_columns(table, time)[: reading.meters_wanted]
+        clock = self.clock_column(table, time)
         names = without_unit([table.columns[index] for index in meters])
+        twice = [name for name, times in Counter(names).items() if times > 1 and name]
+        if twice:
+            raise FileFault(_("Several columns are named %(name)s. Give each its own name.") % {"name": twice[0]})
         positions = reading.positions(names)
         pairs = zip(table.columns, words_of(table), strict=True)
         totals = [name for name, word in pairs if word in texts.TOTALS and not self.chosen]
@@ -70,13 +83,14 @@ class WideTimes:
             reason = _("a column of sums is no meter")
             reading.rejects.add(np.ones(len(totals), dtype=np.int32), reason, lambda i: totals[i])
         month_first, comma = dates.month_first(table, time), has_decimal_comma(table, meters)
-        for batch in table.batches(reading, [time], meters):
-            yield self._block(batch, time, meters, names, positions, month_first, comma, reading)
+        for batch in table.batches(reading, [time] if clock is None else [time, clock], meters):
+            yield self._block(batch, time, clock, meters, names, positions, month_first, comma, reading)
 
     def _block(
         self,
         batch: Batch,
         time: int,
+        clock: int | None,
         meters: list[int],
         names: list[str],
         positions: np.ndarray,
@@ -85,6 +99,8 @@ class WideTimes:
         reading: Reading,
     ) -> Block:
         stamps = texts.stamps_of(batch.columns[time], month_first)
+        if clock is not None:
+            stamps = with_clock(stamps, batch.columns[clock])
         values = matrix(batch, meters, names, comma, reading)  # (M, R)
         empty = pc.is_null(batch.columns[time]).to_numpy(zero_copy_only=False)
         if empty.any():
