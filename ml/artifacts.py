@@ -34,6 +34,10 @@ class ArtifactError(Exception):
     """The folder does not hold a model that this code can use; the message says why."""
 
 
+class OutdatedError(ArtifactError):
+    """A whole model of other versions: nothing is wrong with it, and only another training helps."""
+
+
 def save(ensemble: Ensemble, folder: Path | str) -> None:
     """Write a fitted ensemble into the folder, which is made if need be. The manifest comes last."""
     folder = Path(folder)
@@ -143,15 +147,15 @@ def _read(path: Path, expected: str) -> bytes:
 
 def _refuse_what_differs(manifest: dict) -> None:
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise ArtifactError(f"{MANIFEST} is not of format {FORMAT}: train again")
+        raise OutdatedError(f"{MANIFEST} is not of format {FORMAT}: train again")
     if manifest.get("seal") != _seal(manifest):
         raise ArtifactError(f"{MANIFEST} was changed after it was saved")
     for library in LIBRARIES:
         saved, here = manifest["versions"].get(library), version(library)
         if saved != here:
-            raise ArtifactError(f"saved with {library} {saved}, but {here} is installed: train again")
+            raise OutdatedError(f"saved with {library} {saved}, but {here} is installed: train again")
     if manifest["features"] != list(names()) or manifest["balance_features"] != list(balance.names()):
-        raise ArtifactError("saved with other features than this code computes: train again")
+        raise OutdatedError("saved with other features than this code computes: train again")
     if any("/" in name or "\\" in name for name in manifest["sha256"]):
         raise ArtifactError(f"{MANIFEST} names files outside its folder")
 

@@ -43,6 +43,10 @@ class ModelVersion(models.Model):
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", verbose_name=_("activated by")
     )
 
+    unusable = models.TextField(
+        _("unusable"), blank=True, help_text=_("Why this software cannot score with it any more; empty while it can.")
+    )
+
     class Meta:
         verbose_name = _("model version")
         verbose_name_plural = _("model versions")

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from apps import claims
 from apps.bell import ring
-from apps.detection import balances, events, judging, models_on_disk, pending, windows
+from apps.detection import balances, events, judging, models_on_disk, pending, training, windows
 from apps.detection.models import EnergyBalance, ModelVersion, RiskLevel, RiskScore, ScoringRun, ScoringShard, Standing
 from ml.findings import Finding
 from ml.window import MeterWindow
@@ -41,9 +41,26 @@ def get_ready() -> None:
     if version is None or models_on_disk.missing():
         return
     try:
-        models_on_disk.load(version)
+        usable(version)
     except Exception:  # whoever scores with it parks its shard, and says why
         log.warning("Model %s cannot be loaded", version.pk, exc_info=True)
+
+
+def usable(version: ModelVersion) -> bool:
+    """Whether this software can score with it. Where it cannot, as after an upgrade that measures other things, the
+    scores stay as they are and another model is asked for, which takes over by itself."""
+    from ml.artifacts import OutdatedError  # noqa: PLC0415 what scores takes a second to load
+
+    try:
+        models_on_disk.load(version)
+        reason = ""
+    except OutdatedError as error:
+        reason = str(error)
+    if reason != version.unusable:
+        ModelVersion.objects.filter(pk=version.pk).update(unusable=reason)
+    if reason and not training.given_up_since(version):
+        training.ask(by=None)
+    return not reason
 
 
 def next_pending(tried: list[int]) -> ScoringShard | None:
@@ -63,7 +80,7 @@ def start_run() -> ScoringRun | None:
     # Read anew for each run: somebody may have activated another model while the last one was scored.
     version = ModelVersion.objects.filter(status=ModelVersion.Status.ACTIVE).first()
     shards = pending.shards(version.pk) if version else []
-    if not shards:
+    if not shards or not usable(version):
         return None
     run = ScoringRun.objects.create(model_version=version, consumers=sum(map(len, shards)))
     ScoringShard.objects.bulk_create(ScoringShard(run=run, consumer_ids=consumer_ids) for consumer_ids in shards)

@@ -1,5 +1,5 @@
-"""From stored readings to a model version. A person activates it; only the very first, which replaces nothing, is
-activated by itself.
+"""From stored readings to a model version. A person activates it; by itself only the very first is, which replaces
+nothing, and one that replaces a model which this software can no longer use.
 
 Training takes minutes, so it is a wish that waits in the database until a worker has the time: a worker that dies over
 it leaves the wish for the next one, and the third that dies parks it.
@@ -72,6 +72,11 @@ def ask_for_first() -> Training | None:
     return ask(by=None)
 
 
+def given_up_since(version: ModelVersion) -> bool:
+    """Whether a later training failed for good, so that the next one waits for a person."""
+    return Training.objects.filter(status=Status.FAILED, asked_at__gt=version.trained_at).exists()
+
+
 @transaction.atomic
 def ask(*, by: User | None) -> Training:
     """Wish for another model version; whoever asks while one waits, asks for that one."""
@@ -117,14 +122,15 @@ def park(training: Training, error: str) -> None:
 
 @transaction.atomic
 def finish(training: Training, version: ModelVersion) -> ModelVersion | None:
-    """The version becomes a candidate, or active where there never was one. None when another worker was quicker."""
+    """The version becomes a candidate, or active where none can score. None when another worker was quicker."""
     waiting = Training.objects.select_for_update().filter(pk=training.pk, status=Status.PENDING)
     if not waiting.exists():
         return None
     is_first = not ModelVersion.objects.exists()
+    active_cannot = ModelVersion.objects.filter(status=ModelVersion.Status.ACTIVE).exclude(unusable="").exists()
     version.save()
     waiting.update(status=Status.DONE, version=version, finished_at=timezone.now(), fraction=1, doing="", error="")
-    return activate(version=version, by=None) if is_first else version
+    return activate(version=version, by=None) if is_first or active_cannot else version
 
 
 def said_on(training: Training) -> Say:

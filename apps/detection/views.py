@@ -38,13 +38,19 @@ def model_list(request):
     versions = ModelVersion.objects.select_related("activated_by").annotate(run_count=Count("runs"))
     context = {
         "versions": versions.order_by("-pk")[:RUNS_SHOWN],  # counting drops the order of the model
-        "training": Training.objects.select_related("by").last(),
+        **last_training(),
         "missing": [
             (library, ", ".join(words.word(words.PARTS, part) for part in parts))
             for library, parts in models_on_disk.missing().items()
         ],
     }
     return render(request, "detection/model_list.html", context)
+
+
+def last_training() -> dict:
+    """What the panel of the last training shows."""
+    found = Training.objects.select_related("by").last()
+    return {"training": found, "doing": words.doing(found.doing) if found else ""}
 
 
 @require_safe
@@ -68,8 +74,9 @@ def model_train(request):
 @permission_required("detection.view_modelversion", raise_exception=True)
 def model_training(request):
     """How far the last training has come, asked again while it runs; when it is over the whole page is."""
-    found = Training.objects.select_related("by").last()
-    response = render(request, "detection/_training.html", {"training": found})
+    context = last_training()
+    found = context["training"]
+    response = render(request, "detection/_training.html", context)
     if request.htmx and (found is None or found.status != Training.Status.PENDING):
         response["HX-Refresh"] = "true"
     return response

@@ -3,6 +3,8 @@
 `ml` keeps the names; the wording is ours. A name that is new is shown as it is, without its underscores.
 """
 
+import re
+
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -95,6 +97,18 @@ QUALITIES = {
     "no_sum_meter": _("no readings of the sum meter"),
 }
 
+# How a training tells how far it has come (ml/training.py) → the same in the reader's language.
+DOING = (
+    (r"readings", _("reads what is stored")),
+    (r"networks", _("prepares the networks")),
+    (r"autoencoder: epoch (?P<at>\d+) of (?P<of>\d+)", _("learns the shape of weeks: pass %(at)s of %(of)s")),
+    (r"lstm: epoch (?P<at>\d+) of (?P<of>\d+)", _("learns how days follow days: pass %(at)s of %(of)s")),
+    (r"(?P<count>[\d,]+) simulated cases", _("simulates theft and honest changes: %(count)s cases")),
+    (r"boosters for (?P<minutes>\d+)-minute readings", _("learns to tell them apart in %(minutes)s-minute readings")),
+    (r"evaluation", _("grades itself on meters that taught nothing")),
+    (r"boosters from all meters", _("learns from those meters too")),
+)
+
 
 def word(table: dict, name: str) -> str:
     """The plain words of a name; of a part, without its meaning."""
@@ -104,6 +118,14 @@ def word(table: dict, name: str) -> str:
     found = found[0] if isinstance(found, tuple) else found
     # What ml marks for translation is still English; what is lazy already knows its language.
     return gettext(found) if isinstance(found, str) else str(found)
+
+
+def doing(told: str) -> str:
+    """How far a training has come; what has no words is shown as it is."""
+    for pattern, said in DOING:
+        if found := re.match(pattern, told):
+            return str(said) % found.groupdict()
+    return told
 
 
 def event_note(kept: dict) -> str:

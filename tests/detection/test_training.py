@@ -3,10 +3,12 @@ from datetime import date
 import pytest
 from django.core.management import CommandError, call_command
 from django.urls import reverse
+from django.utils import timezone
 
 from apps import claims
-from apps.detection import scoring, training, windows
-from apps.detection.models import ModelVersion, Standing, Training
+from apps.detection import models_on_disk, scoring, training, windows
+from apps.detection.models import ModelVersion, ScoringShard, Standing, Training
+from ml import artifacts
 from tests import factories
 from tests.threads import meanwhile
 
@@ -38,6 +40,37 @@ def test_a_second_one_is_asked_for_by_a_person_and_waits_for_one(neighbourhood, 
     training.ask(by=ana)
     assert training.train_pending() == 1
     assert ModelVersion.objects.latest("pk").status == ModelVersion.Status.CANDIDATE
+
+
+def test_a_model_that_an_upgrade_outdated_asks_for_another_that_takes_over(neighbourhood, monkeypatch):
+    old = first()
+    monkeypatch.setattr(artifacts, "FORMAT", artifacts.FORMAT + 1)
+    models_on_disk._load.cache_clear()
+    assert scoring.score_pending() == 0
+    assert not ScoringShard.objects.exists()
+    old.refresh_from_db()
+    assert "train again" in old.unusable
+    assert training.train_pending() == 1
+    old.refresh_from_db()
+    assert old.status == ModelVersion.Status.RETIRED
+    assert scoring.score_pending() > 0
+    assert Training.objects.count() == 2
+
+
+def test_after_a_training_that_failed_an_outdated_model_waits_for_a_person(neighbourhood, monkeypatch):
+    first()
+    Training.objects.create(status=Training.Status.FAILED, finished_at=timezone.now())
+    monkeypatch.setattr(artifacts, "FORMAT", artifacts.FORMAT + 1)
+    models_on_disk._load.cache_clear()
+    scoring.score_pending()
+    assert not Training.objects.filter(status=Training.Status.PENDING).exists()
+
+
+def test_the_page_says_why_an_outdated_model_does_not_score(neighbourhood, ana, client):
+    first()
+    ModelVersion.objects.update(unusable="saved with other features than this code computes: train again")
+    client.force_login(ana)
+    assert "other features than this code computes" in client.get(reverse("model_list")).content.decode()
 
 
 def test_whoever_asks_while_one_waits_asks_for_that_one(ana, sam):
