@@ -24,7 +24,9 @@ METHOD = """\
 - **What it compares**: each meter with its own frozen past and with its neighbours. Features by hour of day are on
   civil time. Gaps are never evidence.
 - **What it learns from**: simulated thefts and honest look-alikes laid over the utility's own curves; no label is
-  needed. The transformer's balance joins in where it passes its quality checks.
+  needed. Meters whose own past looks like theft already do not teach. The transformer's balance joins in where it
+  passes its quality checks. Meters that were held back calibrate and grade a model; only then its boosters learn from
+  them too.
 - **How it was graded**: by a frozen protocol that the models were not trained on where it says *what ships*. Its
   households are split, so no household is on both sides. Rows *trained on the same attacks* learn from other households
   under the protocol's own attacks, and flatter: the rows about families and look-alikes that nobody simulated belong
