@@ -243,3 +243,41 @@ def test_meters_numbers_that_a_program_took_for_quantities_are_mended_or_refused
     rows = [f"{name},2026-03-01 00:00,1\n" for name in ("4711.0", "1.23457E+11")]
     found, reading = read(tmp_path, "meter,time,kwh\n" + "".join(rows))
     assert ([row[0] for row in found], [kept[0] for kept in reading.rejects.kept]) == (["4711"], [3])
+
+
+def clocks(step: int, first: int = 0) -> list[str]:
+    return [f"{minute // 60}:{minute % 60:02}" for minute in range(first, 1440 + first, step)]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        clocks(60), clocks(60, 60), [*clocks(60, 60)[:-1], "0:00"], [f"H{hour}" for hour in range(1, 25)],
+        [str(hour) for hour in range(24)], [f"HE{hour:02} (kWh)" for hour in range(1, 25)],
+        [f"{hour:02}00" for hour in range(24)],
+    ],
+)  # fmt: skip
+def test_a_row_may_be_a_day_of_a_meter(tmp_path, names):
+    rows = [f"{meter},01/03/2026,x,{','.join(map(str, range(24)))}\n" for meter in ("M-1", "M-2")]
+    found, reading = read(tmp_path, f"Meter,Date,Tariff,{','.join(names)}\n" + "".join(rows))
+    assert found == [(meter, 60 * hour, hour, 1, 0) for meter in ("M-1", "M-2") for hour in range(24)]
+    assert (reading.rejects.kept, reading.dates_only) == ([], False)
+
+
+def test_a_row_of_a_day_has_channel_and_unit_and_may_be_wrong(tmp_path):
+    names = ",".join(clocks(15))
+    rows = [
+        f"{start},{','.join(['500'] * 96)}\n"
+        for start in ("M-1,2026-03-01,B,Wh", "M-1,soon,E,kWh", ",2026-03-01,E,kWh")
+    ]
+    found, reading = read(tmp_path, f"meter,date,direction,unit,{names}\n" + "".join(rows))
+    assert (len(found), {row[2:4] for row in found}) == (96, {(0.5, 2)})
+    assert sorted(line for line, _why, _text in reading.rejects.kept) == [3, 4]
+
+
+def test_a_day_of_25_counted_hours_is_refused_and_the_others_are_read(tmp_path):
+    names = ",".join(f"H{hour}" for hour in range(1, 26))
+    rows = f"M-1,2025-10-25,{'1,' * 24}\nM-1,2025-10-26,{'1,' * 24}1\n"
+    found, reading = read(tmp_path, f"meter,date,{names}\n{rows}")
+    assert len(found) == 24
+    assert [(line, why[:19]) for line, why, _text in reading.rejects.kept] == [(3, "a day of 25 hours d")]

@@ -21,15 +21,18 @@ from apps.readings.importers.nem13 import Nem13
 from apps.readings.importers.parquet_tables import ParquetTable
 from apps.readings.importers.tables import ColumnsUnclear, Table, TableFormat
 from apps.readings.importers.wide_days import WideDays
+from apps.readings.importers.wide_hours import WideHours
 from apps.readings.importers.wide_months import WideMonths
 from apps.readings.importers.wide_times import WideTimes
 from apps.readings.importers.xml_streams import looks_like_xml
 
+STARTS = {"stamps": "start"}  # columns know where their periods begin
 PERIODS = {"stamps": "start", "measures": "interval"}  # energy of the days that are named
 
 # Asked in this order; the first that recognises the content reads it.
 FORMATS: list[Format] = [
     TableFormat("parquet_events", gettext_lazy("Parquet, a meter event a row"), ParquetTable, EventList()),
+    TableFormat("parquet_hours", gettext_lazy("Parquet, a day of a meter a row"), ParquetTable, WideHours(), STARTS),
     TableFormat("parquet_bills", gettext_lazy("Parquet, a bill a row"), ParquetTable, Bills(), PERIODS),
     TableFormat("parquet_long", gettext_lazy("Parquet, one reading a row"), ParquetTable, Long()),
     TableFormat("parquet_days", gettext_lazy("Parquet, a row per meter"), ParquetTable, WideDays()),
@@ -46,6 +49,7 @@ FORMATS: list[Format] = [
     TableFormat("json_bills", gettext_lazy("JSON, a bill an object"), JsonTable, Bills(), PERIODS),
     TableFormat("json_long", gettext_lazy("JSON, a reading an object"), JsonTable, Long()),
     TableFormat("csv_events", gettext_lazy("CSV, a meter event a row"), CsvTable, EventList()),
+    TableFormat("csv_hours", gettext_lazy("CSV, a day of a meter a row"), CsvTable, WideHours(), STARTS),
     TableFormat("csv_bills", gettext_lazy("CSV, a bill a row"), CsvTable, Bills(), PERIODS),
     TableFormat("csv_long", gettext_lazy("CSV, one reading a row"), CsvTable, Long()),
     TableFormat("csv_days", gettext_lazy("CSV, a row per meter"), CsvTable, WideDays()),

@@ -43,14 +43,14 @@ SHAPES = (
     r"(?P<name>[^\W\d]{3,})_?'?(?P<year>(?:19|20)\d\d|\d\d)",
     r"(?P<year>(?:19|20)\d\d)_?(?P<name>[^\W\d]{3,})",
 )
-LEAST_MONTHS = 2
+LEAST_MONTHS, MOST_COLUMNS = 2, 400
 PAIRS_NEEDED = 20
 
 
 class WideMonths:
     def month_columns(self, table: Table) -> tuple[list[int], np.ndarray]:
         """Positions of the columns that are called by a month, and these months since 1970."""
-        months = [month_of(name) for name in table.columns]
+        months = [month_of(name) for name in table.columns] if len(table.columns) <= MOST_COLUMNS else []
         columns = [place for place, month in enumerate(months) if month is not None]
         return columns, np.array([months[place] for place in columns], dtype=np.int64)
 

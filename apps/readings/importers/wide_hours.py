@@ -1,0 +1,148 @@
+"""Rows are days of meters, columns are times of day."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from django.utils.translation import gettext as _
+
+from apps.readings.importers import dates, stamping, texts
+from apps.readings.importers.base import Block, Reading
+from apps.readings.importers.long import Long, find, no_name
+from apps.readings.importers.tables import Batch, Table, has_decimal_comma
+from apps.readings.importers.wide_times import UNIT_BEHIND, matrix
+
+DAY = 1440
+MOST_COLUMNS = 400
+READINGS_A_DAY = (24, 48, 96, 144, 288)
+CLOCK = re.compile(r"(?:t_)?(\d{1,2})_?(\d{2})(?:_00)?")
+# The first hour is H1 or HE1, or H0; the first quarter Q1.
+COUNTED = re.compile(
+    r"(?:(?:h|he|hr|hour|std|stunde|heure|hora|ora|uur|saat|godz|q|qh|p|period|slot|int|interval)_?)?(\d{1,3})"
+)
+
+
+@dataclass(frozen=True)
+class Slots:
+    """Columns of times of day, in order, with what comes behind them on days of more than 24 hours."""
+
+    columns: list[int]
+    beyond: list[int]
+
+    @property
+    def minutes(self) -> int:
+        return DAY // len(self.columns)
+
+
+class WideHours:
+    def slots(self, table: Table) -> Slots | None:
+        """The columns that are called by times of day, or numbered through the day; None where these make no day."""
+        if len(table.columns) > MOST_COLUMNS:
+            return None
+        words = [texts.word(UNIT_BEHIND.sub("", name)) for name in table.columns]
+        for pattern, is_day in ((CLOCK, are_clocks), (COUNTED, are_counted)):
+            found = [(place, match) for place, word in enumerate(words) if (match := pattern.fullmatch(word))]
+            places = [place for place, _match in found]
+            for count in READINGS_A_DAY:
+                more = len(found) - count  # an hour comes twice in autumn
+                if more in {0, count // 24} and is_day([match for _place, match in found], count):
+                    return Slots(places[:count], places[count:])
+        return None
+
+    def columns(self, table: Table) -> dict[str, int]:
+        """Places of the other columns by what they hold; nothing where rows are no days of meters."""
+        slots = self.slots(table)
+        if slots is None:
+            return {}
+        taken = {*slots.columns, *slots.beyond}
+        date, meter = dates.column_of(table), find(table, texts.METER, taken)
+        if date is None or meter is None or date in taken:
+            return {}
+        stamps = texts.stamps_of(table.sample_column(date), dates.month_first(table, date))
+        if not stamps.valid.any() or (stamps.minutes[stamps.valid] % DAY).any():
+            return {}
+        found = {"meter": meter, "time": date}
+        for role, names in (("channel", texts.CHANNEL), ("unit", texts.UNIT)):
+            place = find(table, names, {*taken, *found.values()})
+            if place is not None:
+                found[role] = place
+        return found
+
+    def fits(self, table: Table) -> bool:
+        return not table.headless and bool(self.columns(table))
+
+    def value_name(self, table: Table) -> str:
+        return "kWh" if "unit" in self.columns(table) else table.columns[self.slots(table).columns[0]]
+
+    def blocks(self, table: Table, reading: Reading) -> Iterator[Block]:
+        slots, columns = self.slots(table), self.columns(table)
+        values = [*slots.columns, *slots.beyond]
+        comma, month_first = has_decimal_comma(table, values), dates.month_first(table, columns["time"])
+        for batch in table.batches(reading, list(columns.values()), values):
+            yield self._block(batch, table, columns, slots, month_first, comma, reading)
+
+    def _block(
+        self,
+        batch: Batch,
+        table: Table,
+        columns: dict[str, int],
+        slots: Slots,
+        month_first: bool,
+        comma: bool,
+        reading: Reading,
+    ) -> Block:
+        places = [*slots.columns, *slots.beyond]
+        cells = {role: batch.columns[place] for role, place in columns.items()}
+        values = matrix(batch, places, [table.columns[place] for place in places], comma, reading)  # (slots, R)
+        values, beyond = values[: len(slots.columns)].T, values[len(slots.columns) :].T
+        meters = Long()._meters(cells["meter"], reading)
+        stamps = texts.stamps_of(cells["time"], month_first)
+        rows = np.arange(len(meters))
+        channels = texts.channels_of(cells["channel"]) if "channel" in cells else np.ones(len(meters), dtype=np.int8)
+        to_kwh = texts.kwh_of(cells["unit"]) if "unit" in cells else np.ones(len(meters))
+
+        def text(row: int) -> str:
+            return ",".join(texts.shown(column[row]) for column in cells.values())
+
+        good = (meters >= 0) | stamps.valid | ~np.isnan(values).all(axis=1)  # or the row is empty
+        rows = np.flatnonzero(good)
+        good[rows] = stamping.check(stamps.take(rows), batch.lines[rows], lambda i: text(rows[i]), reading)
+        reading.dates_only = False
+        for wrong, reason in (
+            (meters < 0, no_name()),
+            (channels == 0, _("the channel is no energy taken or given")),
+            (to_kwh == 0, _("the unit is none of Wh, kWh and MWh")),
+            (
+                ~np.isnan(beyond).all(axis=1) if beyond.size else np.zeros(len(meters), dtype=bool),
+                _("a day of 25 hours does not say which of them came twice: send stamps with their offset"),
+            ),
+        ):
+            refused = np.flatnonzero(wrong & good)
+            if len(refused):
+                reading.rejects.add(batch.lines[refused], reason, lambda i, refused=refused: text(refused[i]))
+                good &= ~wrong
+        count = len(slots.columns)
+        starts = np.arange(count, dtype=np.int32) * np.int32(slots.minutes)
+        return Block(
+            np.repeat(meters[good], count),
+            (stamps.minutes[good][:, None] + starts).ravel(),
+            (values * to_kwh[:, None])[good].ravel(),
+            np.repeat(batch.lines[good], count),
+            np.repeat(channels[good], count) if (channels[good] != 1).any() else None,
+        )
+
+
+def are_clocks(matches: list[re.Match], count: int) -> bool:
+    """Do these times of day begin or end the periods of a day, one after the other?"""
+    minutes = np.array([int(match[1]) * 60 + int(match[2]) for match in matches[:count]])
+    if any(int(match[2]) > 59 for match in matches):
+        return False
+    starts = np.arange(count) * (DAY // count)
+    ends = starts + DAY // count
+    return bool((minutes == starts).all() or (minutes % DAY == ends % DAY).all())
+
+
+def are_counted(matches: list[re.Match], count: int) -> bool:
+    numbers = np.array([int(match[1]) for match in matches])
+    return bool((numbers == np.arange(len(numbers)) + numbers[0]).all() and numbers[0] in {0, 1})
