@@ -24,6 +24,7 @@ from apps.bell import ring
 from apps.faults import FileFault
 from apps.grid.models import Consumer, Meter, ReferenceImport
 from apps.grid.reference import applying, journal, kinds, planning, showing, sources, staging
+from apps.grid.reference.plan import CHANGE, CREATE, SAME, Plan
 from apps.grid.reference.sources import Source
 
 log = logging.getLogger(__name__)
@@ -378,13 +379,13 @@ def _work(reference: ReferenceImport, progress: "Progress", waits: bool) -> bool
     source = sources.open_source(reference.path)
     count, refused = staging.stage(source, kind, reference.columns, progress)
     progress.say(0.55, _("Comparing"))
-    plan = planning.Plan(kind, reference.by, reference.as_of, source, refused)
+    plan = Plan(kind, reference.by, reference.as_of, source, refused)
     planning.make(plan)
     found = {
         "rows": count,
-        "created": plan.counts[planning.CREATE],
-        "changed": plan.counts[planning.CHANGE],
-        "same": plan.counts[planning.SAME],
+        "created": plan.counts[CREATE],
+        "changed": plan.counts[CHANGE],
+        "same": plan.counts[SAME],
         "refused": refused.count,
         "refused_lines": sorted(refused.kept),
         "error": "",

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from apps.grid.models import Consumer, Contract, Feeder, Installation, Meter, ReferenceImport, Transformer, Zone
 from apps.grid.reference.journal import Journal, relations
 from apps.grid.reference.kinds import Link
-from apps.grid.reference.planning import CHANGE, NAMELESS, SAME, Plan, Planner
+from apps.grid.reference.plan import CHANGE, NAMELESS, SAME, Plan
 
 # What a new row holds where the file says nothing.
 DEFAULTS = {
@@ -106,7 +106,7 @@ class Applier:
 
     def change_things(self) -> None:
         model, key = self.kind.model, self.kind.key
-        table, pairs = model._meta.db_table, Planner(self.cursor, self.plan).pairs()
+        table, pairs = model._meta.db_table, self.plan.pairs()
         changed = f"SELECT id FROM incoming WHERE state = '{CHANGE}' AND NOT is_new"
         self.journal.before(model, changed)
         columns = "".join(f", {column} = coalesce(i.{staged}, t.{column})" for column, staged in pairs)
@@ -123,7 +123,7 @@ class Applier:
 
     def add_things(self) -> None:
         model, key = self.kind.model, self.kind.key
-        pairs = dict(Planner(self.cursor, self.plan).pairs())
+        pairs = dict(self.plan.pairs())
         defaults = DEFAULTS[model]
         if model is Consumer:
             defaults = {**defaults, "zone_id": str(Zone.objects.unassigned().pk)}

@@ -6,7 +6,7 @@ import json
 from django.db import connection
 
 from apps.grid.reference.kinds import GEOMETRY, Link
-from apps.grid.reference.planning import CHANGE, CREATE, SAME, Plan, Planner
+from apps.grid.reference.plan import CHANGE, CREATE, SAME, Plan
 from apps.grid.reference.sources import Source
 from apps.grid.reference.values import Wrong, shown
 
@@ -83,7 +83,7 @@ class Preview:
                 "feeder": "(SELECT f.code FROM grid_feeder f WHERE f.id = t.feeder_id)",
                 "meter": "(SELECT m.serial FROM grid_meter m WHERE m.id = t.sum_meter_id)",
             }
-            for name, column in Planner(self.cursor, self.plan).pairs_by_field():
+            for name, column in self.plan.pairs_by_field():
                 olds[name] = references[name] if name in references else self.text(f"t.{column}", name)
         for link in self.plan.links:
             olds |= self.olds_of(link)
