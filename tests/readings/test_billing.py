@@ -202,7 +202,7 @@ def test_wrong_bills_are_named_with_their_line():
     assert upload.register_reads == 1
     assert RegisterRead.objects.get().estimated
     assert [(line, why[:20]) for line, why, _text in rejected(upload)] == [
-        (3, "not a date and time"), (4, "the period ends befo"), (5, "no meter is named, o"), (6, "not a number"),
+        (3, "not a date and time"), (4, "the period ends befo"), (5, "no meter is named, i"), (6, "not a number"),
         (7, "the unit is none of "),
     ]  # fmt: skip
 
