@@ -39,9 +39,18 @@ class ValidationRuleAdmin(admin.ModelAdmin):
     list_select_related = ["zone"]
 
     def save_model(self, request, obj, form, change):
+        before = ValidationRule.objects.filter(pk=obj.pk).values_list("zone_id", flat=True)
+        places = {obj.zone_id, *before}
         super().save_model(request, obj, form, change)
-        running.validate_again(obj.zone_id)
+        for place in places:
+            running.validate_again(place)
 
     def delete_model(self, request, obj):
         super().delete_model(request, obj)
         running.validate_again(obj.zone_id)
+
+    def delete_queryset(self, request, queryset):
+        places = set(queryset.values_list("zone_id", flat=True))
+        super().delete_queryset(request, queryset)
+        for place in places:
+            running.validate_again(place)

@@ -289,7 +289,7 @@ class ValidationRule(models.Model):
 
     zone = models.ForeignKey(Zone, models.CASCADE, null=True, blank=True, related_name="+", verbose_name=_("zone"))
     rule = models.CharField(_("rule"), max_length=32)
-    enabled = models.BooleanField(_("enabled"), default=True)
+    enabled = models.BooleanField(_("enabled"), null=True, blank=True)  # null: as everywhere, or as built in
     limits = models.JSONField(_("limits"), default=dict, blank=True)
 
     class Meta:

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from apps.readings.models import Completeness, MeterState, ValidationHit, ValidationRule, ValidationShard
-from apps.readings.validation import reports
+from apps.readings.validation import limits, reports
 from tests import factories
 from tests.readings.test_validation_rules import ordinary
 
@@ -152,10 +152,31 @@ def test_rules_are_set_for_a_zone_and_its_days_validated_again(client, sam, hits
     client.force_login(sam)
     client.post(rules_of("NORTH"), {"zeros-days": "5", "stuck-enabled": "off", "gap-enabled": "", "spike-kw": ""})
     stored = {(row.zone, row.rule): (row.enabled, row.limits) for row in ValidationRule.objects.all()}
-    assert stored == {(north, "zeros"): (True, {"days": 5.0}), (north, "stuck"): (False, {})}
+    assert stored == {(north, "zeros"): (None, {"days": 5.0}), (north, "stuck"): (False, {})}
     assert list(MeterState.objects.filter(validated_revision=0).values_list("meter", flat=True)) == [hits[0].meter_id]
+    MeterState.objects.update(validated_revision=1)
+    client.post(rules_of("NORTH"), {"zeros-days": "5", "stuck-enabled": "off"})
+    assert not MeterState.objects.filter(validated_revision=0).exists()  # nothing was set otherwise
     client.post(rules_of("NORTH"), {})
     assert not ValidationRule.objects.exists()
+
+
+def test_a_zone_with_a_limit_of_its_own_follows_when_the_rule_is_switched_off_everywhere(client, sam, north):
+    client.force_login(sam)
+    client.post(rules_of("NORTH"), {"zeros-days": "5"})
+    client.post(rules_of(), {"zeros-enabled": "off"})
+    setting = limits.settings_of_zones([north.pk])[north.pk]["zeros"]
+    assert (setting.enabled, setting.limits) == (False, {"days": 5})
+    assert "as everywhere: off" in client.get(rules_of("NORTH")).content.decode()
+
+
+def test_rules_that_are_changed_or_deleted_in_the_admin_are_applied_to_their_places(admin_client, hits, north, south):
+    rule = ValidationRule.objects.create(zone=north, rule="zeros", limits={"days": 5})
+    MeterState.objects.update(validated_revision=1)
+    address = reverse("admin:readings_validationrule_changelist")
+    admin_client.post(address, {"action": "delete_selected", "_selected_action": [rule.pk], "post": "yes"})
+    assert not ValidationRule.objects.exists()
+    assert MeterState.objects.filter(validated_revision=0).exists()
 
 
 def test_a_zones_form_shows_what_holds_everywhere(client, sam, north):

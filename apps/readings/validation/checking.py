@@ -1,7 +1,7 @@
 """Rules over stored readings: which days to read, what the rules say of them, hits as rows."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Self
 
 import numpy as np
@@ -97,7 +97,7 @@ def check(waiting: Waiting) -> Checked:
     settings = limits.settings_of_zones(zones)
     hits = [day_hits(curves, waiting.meters, first, zones, settings), register_hits(waiting, zones, settings)]
     twins = limits.arranged(BY_NAME["same_curve"], zones, settings)
-    estimated = estimate(measured)
+    estimated = estimated_by_stay(replace(curves, kwh=measured), waiting.meters, first)
     # What was sent stands, whatever its flag says: estimates are for what is missing.
     estimated.kwh[~np.isnan(curves.kwh)] = np.nan
     keys, starts = rules.week_keys(curves, twins.limits["changes"])
@@ -112,6 +112,19 @@ def check(waiting: Waiting) -> Checked:
         week_keys=keys,
         week_starts=np.where(starts >= 0, starts + first, -1),
     )
+
+
+def estimated_by_stay(measured: Curves, meters: np.ndarray, first: int) -> Estimated:
+    """Of a meter that moved, each consumer's days by themselves."""
+    by_stay, of = stays.parted(measured, meters, first)
+    found = estimate(by_stay.kwh)
+    if by_stay is measured:
+        return found
+    kwh, method = np.full_like(measured.kwh, np.nan), np.zeros(measured.kwh.shape, found.method.dtype)
+    for part, row in enumerate(of):
+        here = np.isfinite(found.kwh[part])
+        kwh[row][here], method[row][here] = found.kwh[part][here], found.method[part][here]
+    return Estimated(kwh, method)
 
 
 def read(waiting: Waiting, first: int, last: int) -> tuple[Curves, np.ndarray, np.ndarray]:

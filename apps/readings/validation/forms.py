@@ -1,5 +1,6 @@
 """How the rules are set in one place, and what they would hit there."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -59,7 +60,7 @@ class RulesForm(forms.Form):
             self.fields[f"{rule.name}-enabled"] = forms.ChoiceField(
                 choices=self.switch(rule),
                 required=False,
-                initial="" if row is None else ("on" if row.enabled else "off"),
+                initial="" if row is None or row.enabled is None else ("on" if row.enabled else "off"),
                 label=rule.label,
             )
             for limit in rule.limits:
@@ -105,17 +106,21 @@ class RulesForm(forms.Form):
             said = {name: value for name, value in said.items() if value is not None}
             switch = self.cleaned_data[f"{rule.name}-enabled"]
             if said or switch:
-                enabled = switch == "on" if switch else self.inherited[rule.name].enabled
+                enabled = switch == "on" if switch else None
                 rows.append(ValidationRule(zone=self.zone, rule=rule.name, enabled=enabled, limits=said))
         return rows
 
     @transaction.atomic
     def save(self) -> None:
-        """Set the rules, and have the days of the place validated once more."""
+        """Set the rules; where they change, the days of the place are validated once more."""
         with connection.cursor() as cursor:  # two people who set rules at once would both add them
             cursor.execute("SELECT pg_advisory_xact_lock(hashtext('readings.rules'))")
-        ValidationRule.objects.filter(zone=self.zone).delete()
-        ValidationRule.objects.bulk_create(self.rows())
+        known = ValidationRule.objects.filter(zone=self.zone)
+        wanted = self.rows()
+        if said(known) == said(wanted):
+            return
+        known.delete()
+        ValidationRule.objects.bulk_create(wanted)
         running.validate_again(self.zone and self.zone.pk)
 
     def tried(self) -> Trial | None:
@@ -144,6 +149,10 @@ class RulesForm(forms.Form):
             meters=len(sample),
             of=many,
         )
+
+
+def said(rows: Iterable[ValidationRule]) -> dict:
+    return {row.rule: (row.enabled, row.limits) for row in rows}
 
 
 class EditForm(forms.Form):

@@ -54,7 +54,8 @@ def settings_of_zones(zones: Iterable[int | None], rows: Iterable[ValidationRule
             setting = built_in(rule)
             for row in (stored.get((None, rule.name)), stored.get((zone, rule.name)) if zone else None):
                 if row is not None:
-                    setting = Setting(row.enabled, setting.limits | known_limits(rule, row.limits))
+                    enabled = setting.enabled if row.enabled is None else row.enabled
+                    setting = Setting(enabled, setting.limits | known_limits(rule, row.limits))
             found[zone][rule.name] = setting
     return found
 
