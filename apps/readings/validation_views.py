@@ -68,8 +68,10 @@ def validation_rules(request):
     if request.method == "POST" and form.is_valid():
         if request.htmx:
             return render(request, "readings/_validation_dry_run.html", {"tried": form.tried()})
-        form.save()
-        messages.success(request, _("The rules are set. All days are validated once more in the background."))
+        if form.save():
+            messages.success(request, _("The rules are set. All days are validated once more in the background."))
+        else:
+            messages.info(request, _("Nothing is set otherwise than it was."))
         return redirect(request.get_full_path())
     context = {"form": form, "zone": zone, "zones": zones, "may_set_everywhere": request.user.sees_everything}
     template = "readings/_validation_dry_run.html" if request.htmx else "readings/validation_rules.html"

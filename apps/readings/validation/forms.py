@@ -111,17 +111,18 @@ class RulesForm(forms.Form):
         return rows
 
     @transaction.atomic
-    def save(self) -> None:
-        """Set the rules; where they change, the days of the place are validated once more."""
+    def save(self) -> bool:
+        """Set the rules, and have the days of the place validated once more. False: nothing was to be set."""
         with connection.cursor() as cursor:  # two people who set rules at once would both add them
             cursor.execute("SELECT pg_advisory_xact_lock(hashtext('readings.rules'))")
         known = ValidationRule.objects.filter(zone=self.zone)
         wanted = self.rows()
         if said(known) == said(wanted):
-            return
+            return False
         known.delete()
         ValidationRule.objects.bulk_create(wanted)
         running.validate_again(self.zone and self.zone.pk)
+        return True
 
     def tried(self) -> Trial | None:
         """What these settings would hit in the last weeks, on a sample of the meters; None where nothing came yet."""
