@@ -22,9 +22,9 @@ SILENCE_SECONDS = 10  # after a call that did not get through: not every push wa
 _called_until: dict[str, float] = {}  # step → when the call that is on its way arrives; of this process
 
 
-def ring(step: str) -> None:
+def ring(step: str, in_seconds: float = 0) -> None:
     """Call a step once the transaction has committed. A broker that is down delays the step, never a request."""
-    transaction.on_commit(lambda: _ring(step))
+    transaction.on_commit(lambda: _ring(step, in_seconds))
 
 
 def ring_after(step: str) -> None:

@@ -22,6 +22,7 @@ STEPS = [
 
 # These lead to no next step and no score waits for them: each has its own place in the timetable, beside the steps.
 VALIDATION = "readings.validate_pending"  # days that changed → ValidationHit, estimates, completeness
+VALIDATION_WAITS_SECONDS = 10  # after an import: the scores that somebody waits for take both processes of a worker
 TRAINING = "detection.train_pending"  # a wish for another model → ModelVersion
 
 # Files of reference data that are too large to be answered at once; readings do not wait for them.
@@ -48,4 +49,4 @@ def ring_next(sender, result, **kwargs):
     if sender.name in STEPS[:-1] and result:
         ring(STEPS[STEPS.index(sender.name) + 1])
         if sender.name == STEPS[0]:
-            ring(VALIDATION)
+            ring(VALIDATION, VALIDATION_WAITS_SECONDS)
