@@ -228,9 +228,7 @@ class Assembler:
         clock = times.zone(self.statement.timezone)
         if clock.is_fixed:
             return replace(columns, utc=columns.local - np.int32(clock.offsets[0]))
-        again = np.zeros(len(columns), dtype=bool)
-        again[1:] = same_as_before(columns.meters) & same_as_before(columns.local)
-        utc, skipped = times.to_utc(columns.local, again, clock)
+        utc, skipped = times.to_utc(columns.local, shown_again(columns), clock)
         columns = self.refuse(
             replace(columns, utc=utc),
             skipped,
@@ -355,6 +353,21 @@ class Assembler:
             return f"{name},{stamp:%Y-%m-%d %H:%M},{refused.values[i]:.10g}"
 
         return text
+
+
+def shown_again(columns: Columns) -> np.ndarray:
+    """(N,) bool: of readings with the same stamp, which one was when the meter's clock showed it again: the later line,
+    or the earlier one where the meter's lines begin with the newest."""
+    same_meter = same_as_before(columns.meters)
+    again = np.zeros(len(columns), dtype=bool)
+    again[1:] = same_meter & same_as_before(columns.local)
+    if again.any():
+        steps = np.sign(np.diff(columns.lines)) * (same_meter & ~again[1:])
+        backwards = np.bincount(columns.meters[1:] - columns.meters[0], steps) < 0
+        turned = again[1:] & backwards[columns.meters[1:] - columns.meters[0]]
+        again[1:][turned] = False
+        again[:-1][turned] = True
+    return again
 
 
 def absurd() -> str:

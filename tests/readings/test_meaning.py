@@ -1,6 +1,8 @@
 """What stamps and values mean: clocks, intervals, units, registers, shapes of files. docs/readings.md in tests."""
 
 import io
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
@@ -119,6 +121,15 @@ def test_civil_time_repeats_an_hour_in_autumn_and_the_second_line_is_the_later_o
     assert upload.rejected == 0
     assert stored("M-1", "2025-10-25")[23] == 0
     assert stored("M-1", "2025-10-26") == [1.0, 100.0, *DAY[2:]]
+
+
+def test_of_a_file_that_begins_with_the_newest_the_earlier_line_is_the_later_hour():
+    moments = [datetime(2025, 10, 25, 22, tzinfo=UTC) + timedelta(minutes=30 * n) for n in range(52)]
+    rows = [(f"{moment.astimezone(ZoneInfo('Europe/London')):%Y-%m-%d %H:%M}", n) for n, moment in enumerate(moments)]
+    send(
+        long_csv(*(("M-1", *row) for row in reversed(rows)), *(("M-2", *row) for row in rows)), timezone="Europe/London"
+    )
+    assert stored("M-1", "2025-10-26") == stored("M-2", "2025-10-26") == [float(n) for n in range(4, 52)]
 
 
 def test_offsets_in_the_file_win_over_what_is_stated():
