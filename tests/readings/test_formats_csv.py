@@ -281,3 +281,33 @@ def test_a_day_of_25_counted_hours_is_refused_and_the_others_are_read(tmp_path):
     found, reading = read(tmp_path, f"meter,date,{names}\n{rows}")
     assert len(found) == 24
     assert [(line, why[:19]) for line, why, _text in reading.rejects.kept] == [(3, "a day of 25 hours d")]
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        ("id,meter_serial,time,kwh", "{n},M-1,2026-03-01 {n:02}:00,1"),
+        ("customer_id,meter_id,time,kwh", "C-{n},M-1,2026-03-01 {n:02}:00,1"),
+        ("id,time,kwh", "M-1,2026-03-01 {n:02}:00,1"),
+    ],
+)
+def test_a_meter_is_not_its_customer_and_not_the_number_of_the_row(tmp_path, header, row):
+    rows = "".join(row.format(n=n) + "\n" for n in range(10))
+    assert {row[0] for row in read(tmp_path, f"{header}\n{rows}")[0]} == {"M-1"}
+
+
+def test_rows_that_are_only_numbered_name_no_meter(tmp_path):
+    rows = "".join(f"{n + 100},2026-03-01 {n:02}:00,1\n" for n in range(10))
+    with pytest.raises(ColumnsUnclear, match="No column names the meter"):
+        read(tmp_path, f"id,time,kwh\n{rows}")
+
+
+@pytest.mark.parametrize("names", ["kwh_peak,kwh_offpeak", "L1 kWh,L2 kWh"])
+def test_of_parts_of_the_energy_none_is_taken_for_the_whole(tmp_path, names):
+    with pytest.raises(ColumnsUnclear, match="Several columns hold energy: "):
+        read(tmp_path, f"meter,time,{names}\nM-1,2026-03-01 00:00,1,2\n")
+
+
+def test_registers_one_and_two_are_no_directions(tmp_path):
+    found, _reading = read(tmp_path, "meter,register_id,time,kwh\nM-1,2,2026-03-01 00:00,1\n")
+    assert [row[3] for row in found] == [1]

@@ -15,7 +15,7 @@ from apps.readings.importers.csv_tables import CsvTable
 from apps.readings.importers.event_tables import EventList
 from apps.readings.importers.green_button import GreenButton
 from apps.readings.importers.json_records import JsonBlocks, JsonTable
-from apps.readings.importers.long import NEEDED, Long, guessed
+from apps.readings.importers.long import NEEDED, Long, energy_columns, guessed
 from apps.readings.importers.nem12 import Nem12
 from apps.readings.importers.nem13 import Nem13
 from apps.readings.importers.parquet_tables import ParquetTable
@@ -155,6 +155,11 @@ def _wrong_columns(table: Table) -> str:
             "No key of the first object names %(missing)s; its keys are: %(found)s. Send objects with meter, timestamp"
             " and kwh; or with meter, start, interval_minutes and a list kwh."
         ) % {"missing": ", ".join(missing), "found": ", ".join(table.columns[:12])}
+    several = energy_columns(table)
+    if missing == [_("the reading (such as kwh)")] and len(several) > 1:
+        return _(
+            "Several columns hold energy: %(names)s. Name the total kwh, or send a row for each with its channel."
+        ) % {"names": ", ".join(table.columns[place] for place in several[:12])}
     names = table.sample[0] if table.headless else table.columns
     found = ", ".join(name or "?" for name in names[:12]) + (", …" if len(names) > 12 else "")
     return _(

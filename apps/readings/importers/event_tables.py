@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from apps.readings.importers import dates, stamping, texts
 from apps.readings.importers.base import Block, EventLine, Reading
-from apps.readings.importers.long import Long, find, no_name
+from apps.readings.importers.long import Long, find, find_meter, no_name
 from apps.readings.importers.tables import Batch, Table
 
 CODE = {
@@ -33,8 +33,9 @@ def nothing() -> Block:
 class EventList:
     def columns(self, table: Table) -> dict[str, int | None]:
         found: dict[str, int | None] = {}
-        for name, words in (("time", TIME), ("code", CODE), ("text", TEXT), ("detail", DETAIL), ("meter", texts.METER)):
+        for name, words in (("time", TIME), ("code", CODE), ("text", TEXT), ("detail", DETAIL)):
             found[name] = find(table, words, set(found.values()))
+        found["meter"] = find_meter(table, set(found.values()))
         return found
 
     def fits(self, table: Table) -> bool:

@@ -310,7 +310,7 @@ class Keys:
             (name for name, value in first.items() if isinstance(value, list) and texts.word(name) in LISTS), ""
         )
         self.values = self.values or named(texts.VALUE)
-        self.meter = named(texts.METER)
+        self.meter = named(texts.METER - texts.RATHER_ANOTHER) or named(texts.METER)
         self.start = named(texts.TIME - INTERVALS)
         # Where the beginning of the file says nothing of them, a later block may still do so under the usual names.
         self.channel = named(texts.CHANNEL) or "channel"

@@ -1,7 +1,9 @@
 """One reading a row: meter, stamp, value, in any order of rows and columns; perhaps channel, quality, unit beside."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -15,12 +17,32 @@ from apps.readings.importers.tables import Batch, Table, has_decimal_comma, word
 from apps.readings.models import Channel
 
 NEEDED = ("meter", "time", "value")
+ROWS_COUNTED = 5
 OPTIONAL = ("clock", "channel", "quality", "unit")
 
 
 def find(table: Table, words: set[str], but: set[int] = frozenset()) -> int | None:
     """The column with one of these names; the earlier spelling in the file wins."""
     return next((index for index, name in enumerate(words_of(table)) if name in words and index not in but), None)
+
+
+def find_meter(table: Table, but: set[int] = frozenset()) -> int | None:
+    """The column of meters: what may also be a customer's, or the row's own number, only where no other is there."""
+    named = find(table, texts.METER - texts.RATHER_ANOTHER, but)
+    if named is None:
+        named = find(table, texts.METER, but)
+    return None if named is not None and counts_rows(table, named) else named
+
+
+def counts_rows(table: Table, column: int) -> bool:
+    """Is it an "id" of the rows themselves?"""
+    if words_of(table)[column] != "id":
+        return False
+    cells = texts.as_texts(table.sample_column(column)).to_pylist()
+    numbers = [int(cell) for cell in cells if cell and re.fullmatch(r"\d{1,15}", cell)]
+    return len(numbers) == len(cells) >= ROWS_COUNTED and all(
+        following == number + 1 for number, following in pairwise(numbers)
+    )
 
 
 def no_name() -> str:
@@ -121,19 +143,36 @@ def guessed(table: Table) -> dict[str, int]:
         found = {"time": date, "clock": clock}
     else:
         found = {"time": dates.column_of(table)}
-    found["meter"] = find(table, texts.METER, set(found.values()))
+    found["meter"] = find_meter(table, set(found.values()))
     found["value"] = find(table, texts.VALUE, set(found.values()))
     if found["value"] is None:
         taken = set(found.values())
-        names = enumerate(table.columns)
-        found["value"] = next(
-            (i for i, name in names if i not in taken and texts.unit_of(name) and not texts.is_of_export(name)), None
-        )
+        # Of peak and off-peak, or of three phases, none is the reading.
+        energy = energy_columns(table, taken)
+        found["value"] = energy[0] if len(energy) == 1 else None
     for role, words in (("channel", texts.CHANNEL), ("quality", texts.QUALITY), ("unit", texts.UNIT)):
         found[role] = find(table, words, set(found.values()))
     if found["value"] is not None and found["channel"] is not None and not any(channels_of(table, found["channel"])):
         found["channel"] = None  # named like a channel, and holds something else
+    if found["channel"] is not None and is_number_of_register(table, found["channel"]):
+        found["channel"] = None
     return without_header(table) if table.headless else {role: at for role, at in found.items() if at is not None}
+
+
+def energy_columns(table: Table, but: set[int] = frozenset()) -> list[int]:
+    """Columns whose names mention a unit of energy that is taken; of power, where none does."""
+    units = {
+        place: unit
+        for place, name in enumerate(table.columns)
+        if place not in but and (unit := texts.unit_of(name)) and not texts.is_of_export(name)
+    }
+    return [place for place, unit in units.items() if unit != "kW"] or list(units)
+
+
+def is_number_of_register(table: Table, column: int) -> bool:
+    """Registers 1 and 2 are no directions of energy."""
+    cells = texts.as_texts(table.sample_column(column)).to_pylist()
+    return words_of(table)[column] == "register_id" and all((cell or "").strip().isdigit() for cell in cells)
 
 
 def channels_of(table: Table, index: int) -> list[int]:

@@ -29,6 +29,11 @@ METER = {
     "meternummer", "aansluiting", "sayac", "sayac_no", "sayac_numarasi", "sayac_seri_no", "abone", "abone_no",
     "tesisat", "tesisat_no", "licznik", "numer_licznika", "nr_licznika", "ppe",
 }  # fmt: skip
+# Names that a column of something else may have beside that of meters.
+RATHER_ANOTHER = {
+    "id", "customer", "customer_id", "household", "device", "device_id", "deviceid", "cons_no", "point", "uc", "abone",
+    "abone_no", "instalacion", "instalacao", "suministro", "usage_point", "usagepoint",
+}  # fmt: skip
 DATE = {
     "date", "day", "read_date", "reading_date", "settlement_date", "interval_date", "datum", "tag", "ablesedatum",
     "jour", "date_releve", "fecha", "dia", "fecha_lectura", "data", "data_leitura", "giorno", "data_lettura", "dag",

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from apps.readings.importers import dates, stamping, texts
 from apps.readings.importers.base import Block, Reading
-from apps.readings.importers.long import find, no_name
+from apps.readings.importers.long import find_meter, no_name
 from apps.readings.importers.tables import Table, has_decimal_comma
 from apps.readings.importers.wide_times import looks_like_stamps, matrix
 
@@ -30,7 +30,7 @@ class WideDays:
 
     def meter_column(self, table: Table) -> int | None:
         days = set(self.day_columns(table)[0])
-        named = find(table, texts.METER, days)
+        named = find_meter(table, days)
         return named if named is not None else next((i for i in range(len(table.columns)) if i not in days), None)
 
     def value_name(self, table: Table) -> str:

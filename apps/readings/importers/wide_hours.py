@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from apps.readings.importers import dates, stamping, texts
 from apps.readings.importers.base import Block, Reading
-from apps.readings.importers.long import Long, find, no_name
+from apps.readings.importers.long import Long, find, find_meter, no_name
 from apps.readings.importers.tables import Batch, Table, has_decimal_comma
 from apps.readings.importers.wide_times import UNIT_BEHIND, matrix
 
@@ -56,7 +56,7 @@ class WideHours:
         if slots is None:
             return {}
         taken = {*slots.columns, *slots.beyond}
-        date, meter = dates.column_of(table), find(table, texts.METER, taken)
+        date, meter = dates.column_of(table), find_meter(table, taken)
         if date is None or meter is None or date in taken:
             return {}
         stamps = texts.stamps_of(table.sample_column(date), dates.month_first(table, date))

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from apps.readings.importers import texts
 from apps.readings.importers.base import Block, FileFault, Reading, RegisterPeriods
 from apps.readings.importers.event_tables import nothing
-from apps.readings.importers.long import find, no_name
+from apps.readings.importers.long import find_meter, no_name
 from apps.readings.importers.tables import Table, has_decimal_comma
 from apps.readings.importers.wide_times import UNIT_BEHIND, looks_like_stamps, matrix
 
@@ -56,14 +56,14 @@ class WideMonths:
 
     def meter_column(self, table: Table) -> int | None:
         months = set(self.month_columns(table)[0])
-        named = find(table, texts.METER, months)
+        named = find_meter(table, months)
         return named if named is not None else next((i for i in range(len(table.columns)) if i not in months), None)
 
     def fits(self, table: Table) -> bool:
         columns, _months = self.month_columns(table)
         if len(columns) < LEAST_MONTHS:
             return False
-        if 2 * len(columns) <= len(table.columns) and find(table, texts.METER, set(columns)) is None:
+        if 2 * len(columns) <= len(table.columns) and find_meter(table, set(columns)) is None:
             return False
         meter = self.meter_column(table)
         return meter is not None and not looks_like_stamps(table.sample_column(meter), counted=False)
