@@ -248,6 +248,14 @@ def test_rows_that_cannot_be_taken_leave_the_others_be(give, grid):
     assert "one of them is missing" in told[8]
 
 
+def test_what_changes_stands_beside_what_names_the_row(give, grid):
+    found = give(CONSUMERS.replace("Mill Lane 1", "Hill 1"), confirm=False)
+    assert found.preview["columns"][:3] == ["Consumer number", "Address", "Name"]
+    assert [new for new, _old in found.preview["rows"][0]["cells"][:3]] == ["C-1", "Hill 1", "Ann"]
+    found = give("from,meter,consumer,until\n,M-1,C-1,2026-01-01\n", confirm=False)
+    assert found.preview["columns"] == ["Meter", "Consumer", "Until (first day without it)"]
+
+
 def test_all_or_nothing(give, grid):
     found = give("consumer,zone\nC-3,NORTH\nC-4,NOWHERE\n", strict=True)
     assert found.status == "failed"
@@ -303,7 +311,7 @@ def test_a_list_of_meters_makes_no_sum_meter_of_one_that_measures_a_consumer(giv
 def test_longitude_and_latitude_that_are_exchanged_are_noticed_beside_what_is_known(give, grid, header, place):
     found = give(f"{header}\n" + (f"F-1;{place}\n" if ";" in header else f"C-1,{place}\n"))
     assert (found.status, found.refused) == ("failed", 1)
-    assert "seem to be exchanged" in found.error
+    assert "longitude and latitude exchanged" in found.error
 
 
 def test_nothing_but_zeros_is_no_place(give, grid):

@@ -223,7 +223,7 @@ class Planner(Statements):
             self.refuse(
                 f"{shape} IS NOT NULL AND NOT {shape} && %s::geometry AND ST_FlipCoordinates({shape}) && %s::geometry",
                 "%s",
-                _("its longitude and latitude seem to be exchanged: it lies far from everything that is known here"),
+                _("it lies far from all that is known here, and would not with longitude and latitude exchanged"),
                 near,
                 near,
             )

@@ -39,8 +39,9 @@ class Preview:
         labels = [str(one.label) for one in ([key] if key else []) + fields]
         rows = self.rows(key.name if key else "", [one.name for one in fields])
         # What changes anywhere stands beside what names the row: a wide table shows its first columns.
+        names_it = [one.required for one in ([key] if key else []) + fields]
         changes = [any(row["cells"][place][1] is not None for row in rows) for place in range(len(labels))]
-        order = sorted(range(len(labels)), key=lambda place: (place > 0 or not key, not changes[place]))
+        order = sorted(range(len(labels)), key=lambda place: (not names_it[place], not changes[place]))
         for row in rows:
             row["cells"] = [row["cells"][place] for place in order]
         return {"columns": [labels[place] for place in order], "rows": rows, "shapes": self.shapes()}
