@@ -1,12 +1,12 @@
-"""Files as the bodies of requests, for every API that takes them."""
+"""Files and JSON as the bodies of requests, for every API that takes them."""
 
 from collections.abc import Iterator
 from typing import BinaryIO
 
 from django.utils.translation import gettext_lazy as _
 from rest_framework import status
-from rest_framework.exceptions import APIException
-from rest_framework.parsers import BaseParser
+from rest_framework.exceptions import APIException, ParseError
+from rest_framework.parsers import BaseParser, JSONParser
 
 CHUNK_BYTES = 1024**2
 
@@ -20,6 +20,16 @@ class LengthRequired(APIException):
     status_code = status.HTTP_411_LENGTH_REQUIRED
     default_detail = _("A form states its length (Content-Length). Send it, or the file as the body itself.")
     default_code = "length_required"
+
+
+class JsonBody(JSONParser):
+    """JSON; what nests deeper than can be read is the sender's fault and not the server's."""
+
+    def parse(self, stream: BinaryIO, media_type=None, parser_context=None):
+        try:
+            return super().parse(stream, media_type, parser_context)
+        except RecursionError:
+            raise ParseError(_("The JSON nests lists or objects too deep to be read.")) from None
 
 
 class RawBody(BaseParser):

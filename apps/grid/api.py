@@ -8,10 +8,10 @@ from django.urls import path
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.generics import ListAPIView
-from rest_framework.parsers import JSONParser
 from rest_framework.permissions import BasePermission
 from rest_framework.response import Response
 
+from apps.file_bodies import JsonBody
 from apps.grid.models import (
     Connection,
     Consumer,
@@ -305,7 +305,7 @@ class Meters(UpsertList):
 
     serializer_class = MeterSerializer
     filterset_class = MeterFilter
-    parser_classes = [JSONParser]
+    parser_classes = [JsonBody]
     kind = Kind.METERS
 
     def visible_to(self, user):
@@ -332,7 +332,7 @@ class Consumers(UpsertList):
 
     serializer_class = GridConsumerSerializer
     filterset_class = ConsumerListFilter
-    parser_classes = [JSONParser]
+    parser_classes = [JsonBody]
     kind = Kind.CONSUMERS
 
     def visible_to(self, user):

@@ -146,6 +146,13 @@ def test_bodies_may_come_without_their_length(desk, settings):
     assert without_length(desk, "PATCH", "/api/v1/grid/consumers", rows, "application/json").status_code == 413
 
 
+@pytest.mark.parametrize("body", ["[" * 100_000, '[{"consumer":' + "[" * 50_000 + "]" * 50_000 + "}]"])
+def test_json_that_nests_too_deep_is_the_senders_fault(desk, body):
+    for send, address in ((desk.patch, "/api/v1/grid/consumers"), (desk.post, "/api/v1/grid/meter-replacements")):
+        answer = send(address, body, content_type="application/json")
+        assert (answer.status_code, "too deep" in answer.json()["detail"]) == (400, True)
+
+
 def test_columns_are_stated_by_api(desk):
     def sent(**query):
         return desk.post("/api/v1/reference?" + urlencode(query), ODD, content_type="text/csv")

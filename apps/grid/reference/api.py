@@ -11,12 +11,12 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema
 from rest_framework import serializers, status
 from rest_framework.exceptions import APIException
 from rest_framework.generics import ListAPIView, RetrieveAPIView
-from rest_framework.parsers import JSONParser, MultiPartParser
+from rest_framework.parsers import MultiPartParser
 from rest_framework.permissions import BasePermission
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from apps.file_bodies import RawBody, TooLarge, chunks_of, file_of, of_unknown_length
+from apps.file_bodies import JsonBody, RawBody, TooLarge, chunks_of, file_of, of_unknown_length
 from apps.grid.models import Consumer, ReferenceImport
 from apps.grid.reference import actions, kinds
 
@@ -191,7 +191,7 @@ def json_of(request):
         return request.data
     with refusals_answered():
         content = actions.received(chunks_of(stream))
-    return JSONParser().parse(BytesIO(content))
+    return JsonBody().parse(BytesIO(content))
 
 
 def taken(request, content: bytes, name: str, options: dict) -> Response:
@@ -263,7 +263,7 @@ class MeterReplacementSerializer(serializers.Serializer):
 
 class MeterReplacements(APIView):
     permission_classes = [MaySeeReference]
-    parser_classes = [JSONParser]
+    parser_classes = [JsonBody]
 
     @extend_schema(
         tags=["reference data"],
