@@ -328,9 +328,12 @@ class Readings(APIView):
         one block, or a block on each line. A small push is stored before the answer comes: 200, 207 where some of it
         was refused, 422 where all of it was. A large one becomes an upload (202). Sending the same again changes
         nothing; another value for a time that is known replaces it."""
-        stated = StatementSerializer(data=request.query_params)
-        stated.is_valid(raise_exception=True)
-        clock, sender = stated.validated_data.get("timezone", ""), sender_of(request, stated.validated_data)
+        stated = {}
+        if request.query_params:  # most pushes state nothing, and a serializer takes long beside one
+            serializer = StatementSerializer(data=request.query_params)
+            serializer.is_valid(raise_exception=True)
+            stated = serializer.validated_data
+        clock, sender = stated.get("timezone", ""), sender_of(request, stated)
         key = key_of(request)
         chunks = file_of(request) or iter(())
         body = b""
