@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from apps.readings import billing, times
 from apps.readings.grids import Grid, grid_of
-from apps.readings.importers.base import Block, Reading, RegisterPeriods
+from apps.readings.importers.base import Block, FileFault, Reading, RegisterPeriods
 from apps.readings.models import Channel
 from apps.readings.registers import energy_between_reads
 from apps.readings.spill import Spill
@@ -254,6 +254,14 @@ class Assembler:
         kept = columns.values[last[np.searchsorted(last, np.arange(len(columns)))]]
         self.duplicates += int((followed & (columns.values == kept)).sum())
         conflicting = followed & (columns.values != kept)
+        if self.reading.dates_only and conflicting.sum() > len(last):
+            raise FileFault(
+                _(
+                    "Line %(line)d: several readings of a meter come for one day, and no column that is understood says"
+                    " their times. Send the time of day beside the date, as 07:30 or as the hour."
+                )
+                % {"line": int(columns.lines[np.argmax(conflicting)])}
+            )
         columns = columns[~followed | conflicting]
         return self.refuse(
             columns,

@@ -69,7 +69,7 @@ def guessed(format_: Format, file: Path) -> Statement:
     register = is_rising(columns) or is_named_register(value, columns)
     return replace(
         statement,
-        timezone=guess_zone(columns, reading),
+        timezone="UTC" if {"utc", "gmt"} & set(time_name(format_, file).split("_")) else guess_zone(columns, reading),
         stamps=named_stamps(format_, file) or guess_stamps(columns),
         measures=Sender.Measures.REGISTER if register else Sender.Measures.INTERVAL,
         unit=unit_of(value) or guess_unit(columns),
@@ -81,16 +81,20 @@ def value_name(format_: Format, path: Path) -> str:
     return format_.shape.value_name(format_.table(path)) if isinstance(format_, TableFormat) else ""
 
 
-def named_stamps(format_: Format, path: Path) -> str:
-    """Which end of a period the column of stamps says that it marks, by its name; empty where it does not say."""
+def time_name(format_: Format, path: Path) -> str:
+    """The word that names the column of stamps, of tables that have one."""
     if not isinstance(format_, TableFormat) or not isinstance(format_.shape, Long | WideTimes):
         return ""
     table = format_.table(path)
-    if isinstance(format_.shape, Long):
-        columns = format_.shape.columns(table)
-        name = word(table.columns[columns.get("clock", columns["time"])])
-    else:
-        name = word(table.columns[format_.shape.time_column(table)])
+    if isinstance(format_.shape, WideTimes):
+        return word(table.columns[format_.shape.time_column(table)])
+    columns = format_.shape.columns(table)
+    return word(table.columns[columns.get("clock", columns["time"])])
+
+
+def named_stamps(format_: Format, path: Path) -> str:
+    """Which end of a period the column of stamps says that it marks, by its name; empty where it does not say."""
+    name = time_name(format_, path)
     return Sender.Stamps.START if name in STARTS else Sender.Stamps.END if name in ENDS else ""
 
 

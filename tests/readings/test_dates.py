@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from apps.readings import importers
+from apps.readings.guessing import guess
 from apps.readings.importers import dates
 from apps.readings.importers.base import FileFault, Reading, Rejects
+from tests.readings.files import send
 
 
 def stamps(tmp_path, content: str) -> tuple[list[str], Reading]:
@@ -64,6 +66,9 @@ def test_a_day_that_is_still_to_come_is_not_meant(tmp_path, monkeypatch):
         ("3/25/2025 12:15 AM", "2025-03-25T00:15"),
         ("03/25/2025 12:15:00 p.m.", "2025-03-25T12:15"),
         ("2025-03-25 1:15 PM", "2025-03-25T13:15"),
+        ("202503250015", "2025-03-25T00:15"),
+        ("20250325001500", "2025-03-25T00:15"),
+        ("2025-03-25 00:15 GMT", "2025-03-25T00:15"),
         ("45741.0104167", "2025-03-25T00:15"),
         ("1742861700000000000", "2025-03-25T00:15"),
         ("1742861700000000", "2025-03-25T00:15"),
@@ -97,3 +102,20 @@ def test_meters_whose_numbers_could_be_dates_are_meters_beside_a_column_of_times
     rows = [f"2025-03-01 {hour:02}:00,1,2,3\n" for hour in range(24)]
     found, reading = stamps(tmp_path, ",".join(["reading", *names]) + "\n" + "".join(rows))
     assert (reading.names, len(found)) == (names, 24)
+
+
+@pytest.mark.parametrize(
+    ("name", "zone"), [("datetime_utc", "UTC"), ("Time (GMT)", "Europe/London"), ("time", "Europe/London")]
+)
+def test_a_column_called_utc_is_in_utc(tmp_path, settings, name, zone):
+    settings.UTILITY_TIME_ZONE = "Europe/London"
+    path = tmp_path / "a.csv"
+    path.write_text(f"meter,{name},kwh\n" + "".join(f"M-1,2025-07-01 {hour:02}:00,0.{hour}\n" for hour in range(24)))
+    assert guess(path).timezone == zone
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("header", ["meter,date,settlement_period,kwh", "meter,date,interval,kwh"])
+def test_readings_of_a_day_without_their_times_are_refused(header):
+    rows = "".join(f"M-1,2025-03-01,{period},0.{period}\n" for period in range(1, 49))
+    assert "Line 2: several readings of a meter come for one day" in send(f"{header}\n{rows}").error

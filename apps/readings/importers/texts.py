@@ -119,6 +119,7 @@ def unit_of(name: str) -> str | None:
     return {"mwh": "MWh", "kwh": "kWh", "wh": "Wh", "kw": "kW"}[found[1]] if found else None
 
 
+DIGITS = r"^((?:19|20)\d{2})(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})?$"  # 20260301073000, with seconds or without
 SPREADSHEET_1970 = 25569  # days since 1900, as spreadsheets count them
 SPREADSHEET_MINUTES = 0.1  # four decimals of a day are 9 seconds
 
@@ -131,7 +132,7 @@ def is_of_export(name: str) -> bool:
 CLOCK = (
     r"(?:[T ]\s*(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d+)?)?"
     r"(?:\s*(?P<half>[AaPp])\.?[Mm]\.?)?)?"
-    r"\s*(?P<zone>[Zz]|UTC|[+-]\d{2}(?::?\d{2})?)?$"
+    r"\s*(?P<zone>[Zz]|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?$"
 )
 YEAR_FIRST = r"^\s*(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})" + CLOCK
 COMPACT = r"^\s*(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})" + CLOCK
@@ -231,6 +232,12 @@ def _with_counted(stamps: Stamps, texts: pa.Array) -> Stamps:
         stamps.minutes[seconds] = counts // unit // 60
         stamps.whole[seconds] = counts % (60 * unit) == 0
         stamps.valid[seconds] = stamps.zoned[seconds] = stamps.timed[seconds] = True
+    written = _rows(digits, DIGITS) & ~stamps.valid
+    if written.any():
+        spelled = pc.replace_substring_regex(pc.filter(digits, pa.array(written)), DIGITS, r"\1-\2-\3 \4:\5:\6")
+        found = _text_stamps(pc.replace_substring_regex(spelled, ":$", ""), month_first=False)
+        for into, source in zip(vars(stamps).values(), vars(found).values(), strict=True):
+            into[written] = source
     days = _rows(digits, r"^[345]\d{4}(?:[.,]\d+)?$") & ~stamps.valid
     if days.any():
         counts = pc.cast(pc.replace_substring(pc.filter(digits, pa.array(days)), ",", "."), pa.float64()).to_numpy()
