@@ -87,7 +87,11 @@ class OptionsSerializer(serializers.Serializer):
 
 @extend_schema_field({"type": "object", "additionalProperties": {"type": "string"}})
 class ColumnsField(serializers.JSONField):
-    pass
+    def to_internal_value(self, data):
+        try:
+            return super().to_internal_value(data)
+        except RecursionError:  # a text that nests deeper than can be read
+            self.fail("invalid")
 
 
 class ReferenceOptionsSerializer(OptionsSerializer):
