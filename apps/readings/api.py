@@ -13,6 +13,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 from rest_framework import serializers, status
 from rest_framework.exceptions import APIException, Throttled
 from rest_framework.generics import ListAPIView, RetrieveAPIView
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import MultiPartParser
 from rest_framework.permissions import BasePermission
 from rest_framework.response import Response
@@ -153,10 +154,18 @@ def refuse_while_the_queue_is_long() -> None:
         )
 
 
+class FormatOfTheFile(DefaultContentNegotiation):
+    """Answers are JSON, and `format` in the query is what the file is in."""
+
+    def select_renderer(self, request, renderers, format_suffix=None):
+        return renderers[0], renderers[0].media_type
+
+
 class Uploads(ListAPIView):
     """Uploads that you may see, newest first; POST takes a file."""
 
     permission_classes = [MaySeeUploads]
+    content_negotiation_class = FormatOfTheFile
     parser_classes = [MultiPartParser, RawBody]
     serializer_class = UploadSerializer
 

@@ -47,6 +47,12 @@ def test_the_body_itself_may_be_the_file(head_end):
     assert upload.path.read_bytes() == FILE
 
 
+def test_the_query_may_say_the_format_of_the_file(head_end):
+    answer = head_end.post(f"{ADDRESS}?format=csv_long", FILE, content_type="text/csv")
+    assert (answer.status_code, answer.json()["format"]) == (202, "csv_long")
+    assert "format" in head_end.post(f"{ADDRESS}?format=excel", FILE, content_type="text/csv").json()
+
+
 def test_the_same_content_again_changes_nothing(head_end):
     first = post(head_end).json()
     again = post(head_end, unit="Wh")
