@@ -117,7 +117,8 @@ def key_of(model: str, found: Drawn, rows: np.ndarray) -> bytes:
     window = found.window.take(rows)
     key = hashlib.blake2b(digest_size=16)
     said = (model, window.first_day, window.interval_minutes, window.timezone, window.utc_offset_minutes)
-    key.update(repr((*said, window.meters.tolist(), window.peer_group.tolist(), window.kwh.shape)).encode())
+    who = [found.consumer_ids[row] for row in rows], window.meters.tolist(), window.peer_group.tolist()
+    key.update(repr((*said, *who, window.kwh.shape)).encode())
     key.update(np.ascontiguousarray(window.kwh))
     key.update(np.ascontiguousarray(window.contract_active))
     if window.sums is not None:
