@@ -151,9 +151,8 @@ def confirm(*, upload: Upload, statement: dict, by: User) -> Upload:
 def _confirm(upload: Upload) -> None:
     upload.status = Upload.Status.PENDING
     upload.save()
-    said = Statement.of(upload).as_dict()
-    said.pop("format")  # found out anew from each file
-    Sender.objects.filter(pk=upload.sender_id).update(statement=said)
+    # The format is found out anew from each file; in another one, units and registers may be others.
+    Sender.objects.filter(pk=upload.sender_id).update(statement=Statement.of(upload).as_dict())
     ring("readings.import_pending")
 
 

@@ -26,16 +26,21 @@ PLAUSIBLE_KWH_AN_HOUR = 50  # of a median consumer; more of it is rather Wh
 def guess(
     path: Path, remembered: dict | None = None, stated: dict | None = None, *, lenient: bool = False
 ) -> Statement:
-    """The statement to propose. What this sender's last file meant wins; what is stated now helps to recognise the
-    file. Raises FileFault for what is no such file; with lenient not for a table of which a person may yet say what
-    its columns hold."""
+    """The statement to propose. What this sender's last file meant wins, where it was of the same format; what is
+    stated now helps to recognise the file. Raises FileFault for what is no such file; with lenient not for a table of
+    which a person may yet say what its columns hold."""
     stated = stated or {}
     statement = Statement(**remembered) if remembered else None
     columns = stated.get("columns") or (statement.columns if statement else {})
 
     def meant(format_: Format, file: Path) -> Statement:
         fixed = {"format": format_.name, **importers.fixed(format_.name), "columns": used(format_, file, columns)}
-        return replace(statement or guessed(format_, file), **fixed)
+        if statement and statement.format in {"", format_.name}:
+            return replace(statement, **fixed)
+        found = guessed(format_, file)
+        # Units and registers may be others here; a clock is the sender's, unless the other format dictated it.
+        clock = statement and "timezone" not in importers.fixed(statement.format)
+        return replace(found, **{**({"timezone": statement.timezone} if clock else {}), **fixed})
 
     try:
         return importers.look(path, meant, stated.get("format", ""), columns)

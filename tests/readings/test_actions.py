@@ -130,3 +130,15 @@ def test_what_an_error_logs_holds_no_reading(monkeypatch, caplog):
     send(FILE)
     assert "RuntimeError" in caplog.text
     assert "M-1 used" not in caplog.text
+
+
+def test_what_a_sender_said_of_registers_is_not_said_of_files_of_another_format():
+    reads = "meter,date,kwh\nB,2025-01-14,100\nB,2025-02-15,400\n"
+    send(reads, measures="register", unit="MWh", multiplier=60, timezone="+02:00")
+    nem12 = f"100,NEM12,202603030000,A,B\n200,6001234567,E1,1,E1,N1,7,kWh,60,\n300,20260301,{'1,' * 24}A,,,,\n900\n"
+    for content in (nem12, "time,M-1,M-2\n2026-03-01 00:00,1,2\n2026-03-01 01:00,1,2\n"):
+        upload, _is_new = actions.receive(
+            file=iter([content.encode()]), name="a", sender="head-end", statement={}, by=None, confirm=False
+        )
+        assert (upload.measures, upload.unit, upload.multiplier) == ("interval", "kWh", 1)
+        assert upload.timezone == ("+10:00" if upload.format == "nem12" else "+02:00")
