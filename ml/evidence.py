@@ -188,9 +188,12 @@ class Neighbourhood:
         for start in range(0, len(window), METERS_PER_BLOCK):
             rows = np.arange(start, min(start + METERS_PER_BLOCK, len(window)))
             rows = rows[window.sum_row[rows] >= 0]
+            rows = rows[np.argsort(window.sum_row[rows], kind="stable")]
             kwh = to_civil_days(window.kwh[rows], self.ahead)
-            np.add.at(self.reported, window.sum_row[rows], fill_gaps(kwh))
-            np.add.at(self.filled, window.sum_row[rows], ~(kwh >= 0))
+            transformers, first = np.unique(window.sum_row[rows], return_index=True)
+            if len(rows):
+                self.reported[transformers] += np.add.reduceat(fill_gaps(kwh), first, axis=0)
+                self.filled[transformers] += np.add.reduceat((~(kwh >= 0)).astype(np.float32), first, axis=0)
 
     def evidence(self, rows: slice | np.ndarray) -> Evidence:
         reported = measured = filled = None
