@@ -126,7 +126,7 @@ class Kept:
         computed = set()
         for seed in seeds:
             for row in rows:
-                if seed not in seeds[: FEWER_SEEDS.get(row, len(seeds))]:
+                if seed not in seeds[: FEWER_SEEDS.get(row, len(seeds))] and not self.join:
                     continue
                 key = f"{name}-{study.part}/{row}"
                 is_new = self.read(key, seed) is None
