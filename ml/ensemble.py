@@ -69,13 +69,14 @@ class Ensemble:
     def judge_window(self, window: MeterWindow) -> Judgement:
         """The same for all the meters of a window; a meter with too little data scores 0."""
         window = self._recent(window)
-        scorable = measure(window).scorable
-        if not scorable.any():
-            return self._nothing_to_say(window)
-        neighbourhood = Neighbourhood(window)
         blocks = [slice(at, min(at + METERS_PER_BLOCK, len(window))) for at in range(0, len(window), METERS_PER_BLOCK)]
         # Blocks do not need each other, and NumPy lets go of the interpreter while it counts.
         with ThreadPoolExecutor(os.cpu_count()) as pool:
+            measured = pool.submit(measure, window)
+            neighbourhood = Neighbourhood(window)
+            scorable = measured.result().scorable
+            if not scorable.any():
+                return self._nothing_to_say(window)
             judged = list(pool.map(lambda rows: self.judge(neighbourhood.evidence(rows)), blocks))
         return Judgement.concatenate(judged).silenced(~scorable)
 

@@ -4,7 +4,9 @@ Detectors work on these arrays alone, so a score depends on the meter, its neigh
 order of the rows nor the other meters that happen to be scored beside it.
 """
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -160,9 +162,8 @@ class Neighbourhood:
             window.first_day, window.days, window.interval_minutes, window.timezone, window.utc_offset_minutes
         )
         level = np.full(window.kwh.shape[:2], np.nan, np.float32)
-        for start in range(0, len(window), METERS_PER_BLOCK):
-            rows = slice(start, start + METERS_PER_BLOCK)
-            level[rows] = _daily(self._civil(rows))
+        for rows, daily in self._by_block(lambda rows: _daily(self._civil(rows))):
+            level[rows] = daily
         self.reference = reference_mask(~np.isnan(level))
         usual = mean_over(level, self.reference)[:, None]
         ratio = np.where(usual > 0, level / np.maximum(usual, 1e-3), np.nan)
@@ -171,6 +172,12 @@ class Neighbourhood:
         self.peer_level = np.where(np.isnan(others), 1, np.maximum(others, LEAST_LEVEL)).astype(np.float32)
         self.peer_count = count
         self._sum_up()
+
+    def _by_block(self, compute: Callable) -> Iterator[tuple]:
+        """What is computed about each block of meters, in their order, by as many threads as there are processors."""
+        blocks = [slice(at, at + METERS_PER_BLOCK) for at in range(0, len(self.window), METERS_PER_BLOCK)]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            yield from zip(blocks, pool.map(compute, blocks), strict=True)
 
     def _civil(self, rows) -> np.ndarray:
         kwh = to_civil_days(self.window.kwh[rows], self.ahead)
@@ -185,15 +192,21 @@ class Neighbourhood:
             return
         self.measured = to_civil_days(window.sums, self.ahead)
         self.reported, self.filled = np.zeros_like(self.measured), np.zeros_like(self.measured)
-        for start in range(0, len(window), METERS_PER_BLOCK):
-            rows = np.arange(start, min(start + METERS_PER_BLOCK, len(window)))
-            rows = rows[window.sum_row[rows] >= 0]
-            rows = rows[np.argsort(window.sum_row[rows], kind="stable")]
-            kwh = to_civil_days(window.kwh[rows], self.ahead)
-            transformers, first = np.unique(window.sum_row[rows], return_index=True)
-            if len(rows):
-                self.reported[transformers] += np.add.reduceat(fill_gaps(kwh), first, axis=0)
-                self.filled[transformers] += np.add.reduceat((~(kwh >= 0)).astype(np.float32), first, axis=0)
+        for _rows, (transformers, reported, filled) in self._by_block(self._sums_of):
+            self.reported[transformers] += reported
+            self.filled[transformers] += filled
+
+    def _sums_of(self, block: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The transformers of a block of meters, what its meters report together, and how many of them did not."""
+        rows = np.arange(len(self.window))[block]
+        behind = self.window.sum_row[rows]
+        order = np.argsort(behind, kind="stable")[(behind < 0).sum() :]
+        if not len(order):
+            return np.zeros(0, int), 0, 0
+        kwh = to_civil_days(self.window.kwh[rows[order]], self.ahead)
+        transformers, first = np.unique(behind[order], return_index=True)
+        filled = np.add.reduceat((~(kwh >= 0)).astype(np.float32), first, axis=0)
+        return transformers, np.add.reduceat(fill_gaps(kwh), first, axis=0), filled
 
     def evidence(self, rows: slice | np.ndarray) -> Evidence:
         reported = measured = filled = None
