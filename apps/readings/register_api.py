@@ -2,14 +2,12 @@
 
 import django_filters as filters
 from django.db.models import F
-from django.db.models.functions import Coalesce
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.generics import ListAPIView
 
-from apps.grid.models import Zone
 from apps.readings.models import Channel, RegisterRead
-from apps.readings.validation_api import MaySeeHits
+from apps.readings.validation_api import ZONE_CODE, MaySeeHits, OfMeters
 
 CHANNELS = {Channel.IMPORT: "import", Channel.EXPORT: "export"}
 
@@ -37,10 +35,7 @@ class RegisterReadSerializer(serializers.ModelSerializer):
         return CHANNELS[read.channel]
 
 
-class RegisterReadFilter(filters.FilterSet):
-    meter = filters.CharFilter("meter__serial")
-    consumer = filters.CharFilter("consumer_number")
-    zone = filters.CharFilter(method="in_zone", help_text="Code of the zone.")
+class RegisterReadFilter(OfMeters):
     channel = filters.TypedChoiceFilter(
         "channel",
         choices=[(name, name) for name in CHANNELS.values()],
@@ -53,9 +48,6 @@ class RegisterReadFilter(filters.FilterSet):
         model = RegisterRead
         fields: list[str] = []
 
-    def in_zone(self, reads, name, value):
-        return reads.filter(zone__in=Zone.objects.filter(code=value).values("pk"))
-
 
 class RegisterReads(ListAPIView):
     """What registers of the meters in your zones counted between two reads, latest first: months, billing cycles."""
@@ -67,11 +59,10 @@ class RegisterReads(ListAPIView):
     def get_queryset(self):
         if not self.request.user.is_authenticated:  # the API's description is made without anybody asking
             return RegisterRead.objects.none()
-        code = Coalesce("fitted__consumer__zone__code", "meter__transformer__feeder__zone__code")
         return (
             RegisterRead.objects.visible_to(self.request.user)
             .select_related("meter")
-            .annotate(consumer_number=F("fitted__consumer__number"), zone_code=code)
+            .annotate(consumer_number=F("fitted__consumer__number"), zone_code=ZONE_CODE)
             .order_by("-end", "-start", "meter__serial", "channel")
         )
 

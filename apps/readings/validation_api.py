@@ -52,20 +52,28 @@ class ValidationHitSerializer(serializers.ModelSerializer):
         return self.context["request"].build_absolute_uri(f"{page}?day={hit.day.isoformat()}")
 
 
-class ApiHitFilter(filters.FilterSet):
-    rule = filters.ChoiceFilter(choices=[(rule.name, rule.label) for rule in RULES])
+ZONE_CODE = Coalesce("fitted__consumer__zone__code", "meter__transformer__feeder__zone__code")
+
+
+class OfMeters(filters.FilterSet):
+    """What is told of meters, by whose they are; the rows carry `consumer_number` and `zone`."""
+
     zone = filters.CharFilter(method="in_zone", help_text="Code of the zone.")
     meter = filters.CharFilter("meter__serial")
     consumer = filters.CharFilter("consumer_number")
+
+    def in_zone(self, told, name, value):
+        return told.filter(zone__in=Zone.objects.filter(code=value).values("pk"))
+
+
+class ApiHitFilter(OfMeters):
+    rule = filters.ChoiceFilter(choices=[(rule.name, rule.label) for rule in RULES])
     since = filters.DateFilter("last_day", "gte", help_text="Hits that last until this day or later.")
     until = filters.DateFilter("day", "lte", help_text="Hits that begin on this day or before.")
 
     class Meta:
         model = ValidationHit
         fields: list[str] = []
-
-    def in_zone(self, hits, name, value):
-        return hits.filter(zone__in=Zone.objects.filter(code=value).values("pk"))
 
 
 class ValidationHits(ListAPIView):
@@ -78,8 +86,7 @@ class ValidationHits(ListAPIView):
     def get_queryset(self):
         if not self.request.user.is_authenticated:  # the API's description is made without anybody asking
             return ValidationHit.objects.none()
-        code = Coalesce("fitted__consumer__zone__code", "meter__transformer__feeder__zone__code")
-        return reports.for_list(self.request.user).annotate(zone_code=code)
+        return reports.for_list(self.request.user).annotate(zone_code=ZONE_CODE)
 
     @extend_schema(tags=["readings"])
     def get(self, request, *args, **kwargs):

@@ -1,8 +1,6 @@
 """gzip, zstd and zip around files of readings."""
 
 import gzip
-import io
-import zipfile
 
 import pyarrow as pa
 import pytest
@@ -10,6 +8,7 @@ import pytest
 from apps.readings import guessing, importers
 from apps.readings.importers import archives
 from apps.readings.models import LoadProfile, Upload
+from tests.broken_files import zipped
 from tests.readings.files import hours, long_csv, rejected, send, stored
 from tests.readings.test_bad_input import STAMPS, parquet
 
@@ -20,14 +19,6 @@ ZEROS = b"meter,timestamp,kwh\n" + b"M-1,2026-03-01 00:00,0\n" * 200_000
 
 def zstd(content: bytes) -> bytes:
     return pa.Codec("zstd").compress(content, asbytes=True)
-
-
-def zipped(files: dict[str, bytes]) -> bytes:
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return stream.getvalue()
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, lambda content: zipped({"a.csv": content})])
