@@ -122,6 +122,7 @@ CELERY_TIMEZONE = "UTC"
 PIPELINE_EVERY_SECONDS = environment.number("PIPELINE_EVERY_SECONDS", 60)
 
 # --- People -----------------------------------------------------------------------------------------------------------
+AUTHENTICATION_BACKENDS = ["apps.accounts.backends.OneQuestionBackend"]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"

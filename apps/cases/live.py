@@ -46,6 +46,5 @@ def case_version(cases: QuerySet[Case], pk: int) -> str | None:
 
 
 def consumer_version(consumer: Consumer) -> str:
-    """Of the score that stands for a consumer, and its cases."""
-    score = consumer.standing.score_id if hasattr(consumer, "standing") else None
-    return version(score, CaseEvent.objects.filter(case__consumer=consumer).aggregate(last=Max("pk"))["last"])
+    """Of the score that stands for a consumer, and its cases: `last_event` is the newest of their events."""
+    return version(consumer.standing.score_id if hasattr(consumer, "standing") else None, consumer.last_event)

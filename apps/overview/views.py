@@ -3,6 +3,7 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_not_required, permission_required
 from django.core.paginator import Paginator
 from django.db import DatabaseError, connection
+from django.db.models import Max
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.cache import never_cache
@@ -87,7 +88,8 @@ def consumer_search(request):
 @may_see_consumers
 @vary_on_headers("HX-Request")
 def consumer(request, number: str):
-    visible = Consumer.objects.visible_to(request.user).select_related("zone", "standing__score")
+    visible = Consumer.objects.visible_to(request.user).annotate(last_event=Max("cases__history"))
+    visible = visible.select_related("zone", "standing__score")
     found = get_object_or_404(visible, number=number)
     seen, version = live.seen(request), live.consumer_version(found)
     if seen == version:

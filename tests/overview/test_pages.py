@@ -9,7 +9,7 @@ from django.utils.html import escape
 
 from tests import factories
 
-QUERIES = 17
+QUERIES = 15
 PAGES = {
     "home": lambda case: reverse("home"),
     "queue": lambda case: reverse("case_queue"),
