@@ -69,19 +69,20 @@ def receive(
         except FileFault as fault:
             upload.status, upload.error, said = Upload.Status.FAILED, str(fault), Statement(timezone="UTC").as_dict()
         # Neither the clock of NEM12 nor the way that a file can be read at all is the sender's to say.
-        fixed = {"format": said["format"], **importers.fixed(said["format"]), "columns": said["columns"]}
+        as_read = {name: said[name] for name in ("format", "columns", "date_order", "date_order_why")}
+        fixed = {**as_read, **importers.fixed(said["format"])}
         meant = Statement(**{**said, **(statement or {}), **fixed})
         if upload.status == Upload.Status.DRAFT and (faults := meant.faults()):
             # What the sender says now and what is remembered of them need not go together.
             upload.status, upload.error = Upload.Status.FAILED, " ".join(faults.values())
-        _state(upload, meant)
+        meant.put(upload)
         upload.file.name = upload_path(upload, name)
         files.move(kept, upload.file.name)
         try:
             with transaction.atomic():
                 upload.save()
                 if confirm and upload.status == Upload.Status.DRAFT:
-                    _confirm(upload)
+                    _confirm(upload, by_person=False)
         except IntegrityError:
             # The same file or key came in twice at this very moment; the other one is the upload.
             known = _of_key(key, kept.sha256, by) or _known(kept.sha256, by)
@@ -134,25 +135,21 @@ def _known(sha256: str, by: User | None) -> Upload | None:
     return same.filter(by=by).first()
 
 
-def _state(upload: Upload, statement: Statement) -> None:
-    for name, value in statement.as_dict().items():
-        setattr(upload, name, value)
-
-
 @transaction.atomic
 def confirm(*, upload: Upload, statement: dict, by: User) -> Upload:
     """Take the file as the person says it is meant. The sender's next file is proposed to mean the same."""
     upload = _locked(upload, Upload.Status.DRAFT)
-    _state(upload, Statement(**{**Statement.of(upload).as_dict(), **statement}))
-    _confirm(upload)
+    Statement(**{**Statement.of(upload).as_dict(), **statement}).put(upload)
+    _confirm(upload, by_person=True)
     return upload
 
 
-def _confirm(upload: Upload) -> None:
+def _confirm(upload: Upload, *, by_person: bool) -> None:
     upload.status = Upload.Status.PENDING
     upload.save()
     # The format is found out anew from each file; in another one, units and registers may be others.
-    Sender.objects.filter(pk=upload.sender_id).update(statement=Statement.of(upload).as_dict())
+    said = Statement.of(upload).to_remember(upload.sender.statement, confirmed=by_person)
+    Sender.objects.filter(pk=upload.sender_id).update(statement=said)
     ring("readings.import_pending")
 
 
@@ -176,7 +173,7 @@ def retry(*, upload: Upload, by: User) -> Upload:
     if not upload.format:
         # It was refused at the door; what has changed since then is we.
         try:
-            _state(upload, _guess(upload.path, upload.sender))
+            _guess(upload.path, upload.sender).put(upload)
         except FileFault as fault:
             upload.error = str(fault)
             upload.save(update_fields=["error"])

@@ -22,6 +22,7 @@ from rest_framework.views import APIView
 from apps.file_bodies import RawBody, TooLarge, file_of
 from apps.readings import actions, files, importers, json_blocks, pushing
 from apps.readings.assembly import INTERVALS
+from apps.readings.date_order import Order
 from apps.readings.importers.base import FileFault
 from apps.readings.models import RejectedLine, Sender, Upload
 from apps.readings.register_api import RegisterReads
@@ -61,6 +62,14 @@ class StatementSerializer(serializers.Serializer):
     measures = serializers.ChoiceField(Sender.Measures.choices, required=False)
     unit = serializers.ChoiceField(Sender.Unit.choices, required=False)
     multiplier = serializers.FloatField(required=False, help_text="What a value is multiplied by to be in the unit.")
+    date_order = serializers.ChoiceField(
+        Order.choices,
+        required=False,
+        error_messages={"invalid_choice": _("“{input}” is neither day_first nor month_first.")},
+        help_text="Of dates such as 3/4/2026. Default: as the file's own dates tell, else as in this sender's earlier"
+        " files, else as people write where the utility is. A file that contradicts what is stated fails, with the line"
+        " that does.",
+    )
     format = serializers.ChoiceField(
         [(name, one.label) for name, one in importers.BY_NAME.items()], required=False, help_text="Default: recognised."
     )
@@ -83,14 +92,22 @@ class UploadSerializer(serializers.ModelSerializer):
     progress = serializers.SerializerMethodField(help_text="0 to 1 while it is being imported.")
     held_meters = serializers.SerializerMethodField(help_text="Unknown meters whose readings wait.")
     rejected_url = serializers.SerializerMethodField()
+    date_order = serializers.SerializerMethodField(
+        help_text="How dates such as 3/4/2026 are read: day_first or month_first; empty where there are none."
+    )
+    date_order_why = serializers.SerializerMethodField(
+        help_text="How that is known: stated, seen (in the file), remembered (of the sender), likely (otherwise days"
+        " would lie in the future, or hours on one day a month) or guessed (nothing tells)."
+    )
 
     class Meta:
         model = Upload
         fields = [
             "id", "url", "name", "status", "error", "progress", "at", "imported_at", "sender", "size", "sha256",
-            "format", "timezone", "stamps", "measures", "unit", "multiplier", "readings", "meters",
-            "meters_registered", "held_meters", "days_new", "days_changed", "days_same", "register_reads", "events",
-            "duplicates", "rejected", "rejected_url", "first_day", "last_day", "withdrawn_at",
+            "format", "timezone", "stamps", "measures", "unit", "multiplier", "date_order", "date_order_why",
+            "readings", "meters", "meters_registered", "held_meters", "days_new", "days_changed", "days_same",
+            "register_reads", "events", "duplicates", "rejected", "rejected_url", "first_day", "last_day",
+            "withdrawn_at",
         ]  # fmt: skip
 
     def get_url(self, upload: Upload) -> str:
@@ -98,6 +115,12 @@ class UploadSerializer(serializers.ModelSerializer):
 
     def get_rejected_url(self, upload: Upload) -> str:
         return self.context["request"].build_absolute_uri(reverse("api-upload-rejected", args=[upload.pk]))
+
+    def get_date_order(self, upload: Upload) -> str:
+        return Statement.of(upload).date_order
+
+    def get_date_order_why(self, upload: Upload) -> str:
+        return Statement.of(upload).date_order_why
 
     def get_progress(self, upload: Upload) -> float:
         if upload.status == Upload.Status.IMPORTED:

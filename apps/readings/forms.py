@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.readings import files, times
 from apps.readings.columns import ROLES, Columns
+from apps.readings.date_order import DateOrder, Order, Why
 from apps.readings.models import Sender
 from apps.readings.statements import Statement
 
@@ -60,6 +61,8 @@ class StatementForm(forms.Form):
         if not self.errors:
             for name, fault in Statement(**data).faults().items():
                 self.add_error(name, fault)
+        if self.data.get("date_order") in Order.values and self.data["date_order"] != self.initial.get("date_order"):
+            data |= DateOrder(Order(self.data["date_order"]), Why.STATED).as_dict()
         if self.columns:
             try:
                 data |= self.columns.said(self.roles)

@@ -9,7 +9,8 @@ from django.conf import settings
 
 from apps.readings import events, importers, times
 from apps.readings.assembly import DAY, Assembler, Columns, Days, distances, same_as_before
-from apps.readings.importers.base import Block, Format, Reading, Rejects
+from apps.readings.date_order import NONE, DateOrder
+from apps.readings.importers.base import Block, FileFault, Format, Reading, Rejects
 from apps.readings.importers.long import Long
 from apps.readings.importers.tables import ColumnsUnclear, TableFormat
 from apps.readings.importers.texts import ENDS, REGISTER, STARTS, unit_of, word
@@ -32,12 +33,16 @@ def guess(
     stated = stated or {}
     statement = Statement(**remembered) if remembered else None
     columns = stated.get("columns") or (statement.columns if statement else {})
+    order = DateOrder.of(stated) or DateOrder.remembered(remembered or {})
 
     def meant(format_: Format, file: Path) -> Statement:
         fixed = {"format": format_.name, **importers.fixed(format_.name), "columns": used(format_, file, columns)}
+        reading = Reading(Rejects(0), SAMPLE_METERS, order)
         if statement and statement.format in {"", format_.name}:
+            fixed |= date_order_of(format_, file, reading, lenient=lenient)
             return replace(statement, **fixed)
-        found = guessed(format_, file)
+        found = guessed(format_, file, reading)
+        fixed |= reading.date_order.as_dict() if reading.date_order else NONE
         # Units and registers may be others here; a clock is the sender's, unless the other format dictated it.
         clock = statement and "timezone" not in importers.fixed(statement.format)
         return replace(found, **{**({"timezone": statement.timezone} if clock else {}), **fixed})
@@ -47,7 +52,18 @@ def guess(
     except ColumnsUnclear as unclear:
         if not lenient:
             raise
-        return replace(statement or Statement(settings.UTILITY_TIME_ZONE), format=unclear.format, columns={})
+        return replace(statement or Statement(settings.UTILITY_TIME_ZONE), format=unclear.format, columns={}, **NONE)
+
+
+def date_order_of(format_: Format, file: Path, reading: Reading, *, lenient: bool) -> dict[str, str]:
+    """The part of a statement that says it, as the reading of a file's beginning shows it."""
+    if isinstance(format_, TableFormat):
+        try:
+            next(iter(format_.blocks(file, reading)), None)
+        except FileFault:  # a person sees it beside what they may correct
+            if not lenient:
+                raise
+    return reading.date_order.as_dict() if reading.date_order else NONE
 
 
 def used(format_: Format, file: Path, columns: dict) -> dict:
@@ -62,9 +78,8 @@ def has_columns(format_: Format, file: Path, columns: dict) -> bool:
     return all(name in names for role, name in columns.items() if role != "ignored")
 
 
-def guessed(format_: Format, file: Path) -> Statement:
+def guessed(format_: Format, file: Path, reading: Reading) -> Statement:
     """From the readings themselves."""
-    reading = Reading(Rejects(0), SAMPLE_METERS)
     sample = first_meters(next(iter(format_.blocks(file, reading)), None))
     columns = Assembler(Statement("UTC"), reading).sorted([sample] if sample else [])
     statement = Statement(settings.UTILITY_TIME_ZONE)
@@ -171,6 +186,7 @@ class Preview:
     periods: int  # between reads of a register, such as months
     rejected: int
     rejected_lines: list[tuple[int, str, str]]
+    date_order: DateOrder | None
 
     @property
     def total_kwh(self) -> float:
@@ -191,7 +207,7 @@ def preview(path: Path, statement: Statement) -> Preview:
 
 
 def preview_of(format_: Format, file: Path, statement: Statement) -> Preview:
-    reading = Reading(Rejects(SHOWN_REJECTS), SAMPLE_METERS)
+    reading = Reading(Rejects(SHOWN_REJECTS), SAMPLE_METERS, statement.order)
     blocks = [first_meters(block) for block in islice(format_.blocks(file, reading), 1)]
     assembler = Assembler(statement, reading)
     found = list(assembler.days(assembler.sorted(blocks)))
@@ -203,6 +219,7 @@ def preview_of(format_: Format, file: Path, statement: Statement) -> Preview:
         "periods": sum(len(periods.lines) for periods in [*reading.registers, *assembler.periods]),
         "rejected": reading.rejects.count,
         "rejected_lines": reading.rejects.kept,
+        "date_order": reading.date_order,
     }
     if not found:
         return Preview("", "", 0, [], **seen)

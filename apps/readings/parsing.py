@@ -39,7 +39,7 @@ class Parsed:
 def parse(upload: Upload, progress: Progress, shelf: Shelf) -> Parsed:
     """What a file says, in whole days on the shelf."""
     statement = Statement.of(upload)
-    reading = Reading(Rejects(settings.REJECTED_LINES_KEPT))
+    reading = Reading(Rejects(settings.REJECTED_LINES_KEPT), said_order=statement.order)
     assembler = Assembler(statement, reading)
     with ExitStack() as stack:
         spills: dict[Channel, Spill] = {}

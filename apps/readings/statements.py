@@ -6,8 +6,10 @@ from typing import Self
 from django.utils.translation import gettext as _
 
 from apps.readings import times
+from apps.readings.date_order import DateOrder, Order
 from apps.readings.models import Sender, Upload
 
+IN_COLUMNS = ("date_order", "date_order_why")  # what an upload keeps beside its columns
 KWH = {Sender.Unit.WH: 0.001, Sender.Unit.KWH: 1.0, Sender.Unit.MWH: 1000.0, Sender.Unit.KW: 1.0}
 
 
@@ -20,12 +22,15 @@ class Statement:
     multiplier: float = 1.0
     format: str = ""  # name of an importer; empty: found out from the content
     columns: dict = field(default_factory=dict)  # column of a table by what it holds, where the guess was corrected
+    date_order: str = ""  # date_order.Order of dates such as 3/4/2026; empty: the file says it, or has none
+    date_order_why: str = ""  # date_order.Why
 
     @classmethod
     def of(cls, upload: Upload) -> Self:
         return cls(
             upload.timezone, upload.stamps, upload.measures, upload.unit, upload.multiplier, upload.format,
-            upload.columns,
+            {role: name for role, name in upload.columns.items() if role not in IN_COLUMNS},
+            **{name: upload.columns[name] for name in IN_COLUMNS if name in upload.columns},
         )  # fmt: skip
 
     @property
@@ -45,8 +50,28 @@ class Statement:
     def is_period_end(self) -> bool:
         return self.stamps == Sender.Stamps.END
 
+    @property
+    def order(self) -> DateOrder | None:
+        return DateOrder.of(self.as_dict())
+
     def as_dict(self) -> dict:
         return asdict(self)
+
+    def put(self, upload: Upload) -> None:
+        """Write it down, unsaved."""
+        said = self.as_dict()
+        order = {name: said.pop(name) for name in IN_COLUMNS}
+        for name, value in said.items():
+            setattr(upload, name, value)
+        upload.columns = self.columns | (order if self.date_order else {})
+
+    def to_remember(self, before: dict, *, confirmed: bool) -> dict:
+        """What is remembered of the sender. Where dates do not tell their order, and nobody `confirmed` it, a sender's
+        earlier files say more of it than a guess."""
+        said = self.as_dict()
+        if not (self.order and (confirmed or self.order.is_known)):
+            said |= {name: before.get(name, "") for name in IN_COLUMNS}
+        return said
 
     def faults(self) -> dict[str, str]:
         """What is wrong with it, by field."""
@@ -59,4 +84,6 @@ class Statement:
             found["multiplier"] = _("A number above zero.")
         if self.is_power and self.is_register:
             found["unit"] = _("A cumulative register counts energy, not kW.")
+        if self.date_order and self.date_order not in Order.values:
+            found["date_order"] = _("Neither day_first nor month_first.")
         return found

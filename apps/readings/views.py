@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from apps.readings import actions, files, importers
 from apps.readings.columns import ROLES, columns_of
+from apps.readings.date_order import DateOrder, Order
 from apps.readings.forms import StatementForm, UploadForm, zone_proposals
 from apps.readings.guessing import preview
 from apps.readings.importers.base import FileFault
@@ -180,6 +181,8 @@ def _draft(request, found: Upload, form: StatementForm) -> HttpResponse:
         "zones": zone_proposals(),
         "columns": form.columns,
         "roles": ROLES,
+        "date_order": (example.date_order if example else None) or DateOrder.of(stated),
+        "date_orders": Order.choices,
     }
     return render(request, "readings/_example.html" if request.htmx else "readings/draft.html", context)
 
@@ -192,6 +195,7 @@ def _state_of(found: Upload) -> dict:
         "progress": getattr(found, "progress", None),
         "rejected": found.rejected_lines.order_by("line", "pk")[:REJECTED_SHOWN] if found.rejected else [],
         "rejected_shown": REJECTED_SHOWN,
+        "date_order": Statement.of(found).order,
         "held": found.held.order_by("serial"),
         "columns_said": [
             (ROLES[role], name) for role, name in found.columns.items() if role in ROLES and role != "ignored"

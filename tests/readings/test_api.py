@@ -63,13 +63,49 @@ def test_the_same_content_again_changes_nothing(head_end):
 
 @pytest.mark.parametrize(
     ("fields", "named"),
-    [({"timezone": "Mars/Olympus"}, "timezone"), ({"unit": "joule"}, "unit"), ({"multiplier": "-1"}, "multiplier")],
+    [
+        ({"timezone": "Mars/Olympus"}, "timezone"),
+        ({"unit": "joule"}, "unit"),
+        ({"multiplier": "-1"}, "multiplier"),
+        ({"date_order": "dmy"}, "date_order"),
+    ],
 )
 def test_a_statement_that_means_nothing_is_refused_by_field(head_end, fields, named):
     answer = post(head_end, **fields)
     assert answer.status_code == 400
     assert named in answer.json()
     assert not Upload.objects.exists()
+
+
+AMBIGUOUS = b"meter,date,kwh\nM-1,03/04/2025,1\nM-2,03/04/2025,2\n"
+
+
+def test_the_order_of_dates_may_be_stated_and_is_told(head_end):
+    taken = post(head_end, AMBIGUOUS, date_order="month_first").json()
+    assert (taken["date_order"], taken["date_order_why"]) == ("month_first", "stated")
+    tasks.import_pending()
+    detail = head_end.get(taken["url"]).json()
+    assert (detail["first_day"], detail["date_order"]) == ("2025-03-04", "month_first")
+    following = post(head_end, AMBIGUOUS.replace(b"03/04", b"05/06")).json()
+    assert (following["date_order"], following["date_order_why"]) == ("month_first", "remembered")
+    assert (post(head_end).json()["date_order"], post(head_end).json()["date_order_why"]) == ("", "")
+    after_others = post(head_end, AMBIGUOUS.replace(b"03/04", b"06/07")).json()
+    assert after_others["date_order_why"] == "remembered"
+
+
+def test_what_was_only_guessed_is_not_remembered(head_end):
+    assert post(head_end, AMBIGUOUS).json()["date_order_why"] == "guessed"
+    assert post(head_end, AMBIGUOUS.replace(b"03/04", b"05/06")).json()["date_order_why"] == "guessed"
+
+
+def test_a_file_that_contradicts_the_stated_order_of_dates_fails_with_its_line(head_end):
+    answer = post(head_end, AMBIGUOUS + b"M-3,25/04/2025,1\n", date_order="month_first").json()
+    assert answer["status"] == "failed"
+    assert "Line 4: 25/04/2025 is no date in the order that was stated (month first" in answer["error"]
+
+
+def test_an_order_of_dates_that_is_none_is_told_with_those_there_are(head_end):
+    assert post(head_end, date_order="dmy").json() == {"date_order": ["“dmy” is neither day_first nor month_first."]}
 
 
 def test_no_file_at_all_is_said_so(head_end):

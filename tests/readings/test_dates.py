@@ -49,8 +49,79 @@ def test_days_come_first_where_a_day_beyond_the_beginning_says_so(tmp_path):
 @pytest.mark.parametrize(("zone", "day"), [("Europe/Madrid", "2025-05-01"), ("America/Chicago", "2025-01-05")])
 def test_where_nothing_tells_people_write_as_they_do_where_the_utility_is(tmp_path, settings, zone, day):
     settings.UTILITY_TIME_ZONE = zone
-    dates.month_first.cache_clear()
+    dates.evidence.cache_clear()
     assert stamps(tmp_path, "meter,date,kwh\nM-1,1/5/2025,1\nM-2,1/5/2025,1\n")[0] == [f"{day}T00:00"]
+
+
+AMBIGUOUS, DAYS, MONTHS = "03/04/2025", "25/04/2025", "04/25/2025"
+
+
+def order_taken(tmp_path, *days: str, header: str = "meter,date,kwh", **known) -> tuple[str, str]:
+    path = tmp_path / "a.csv"
+    path.write_text(f"{header}\n" + "".join(f"M-1,{day},1\n" for day in days))
+    said = guess(path, known.get("remembered"), known.get("stated"))
+    return said.date_order, said.date_order_why
+
+
+@pytest.mark.parametrize(
+    ("days", "known", "taken"),
+    [
+        (["2025-04-03"], {}, ("", "")),
+        (["03.04.2025"], {}, ("", "")),
+        ([AMBIGUOUS, DAYS], {}, ("day_first", "seen")),
+        ([AMBIGUOUS, MONTHS], {}, ("month_first", "seen")),
+        ([AMBIGUOUS], {}, ("day_first", "guessed")),
+        (["03/04/2025 00:00", "04/04/2025 00:00"], {}, ("day_first", "likely")),
+        ([AMBIGUOUS], {"stated": {"date_order": "month_first"}}, ("month_first", "stated")),
+        (["2025-04-03"], {"stated": {"date_order": "month_first"}}, ("", "")),
+        ([AMBIGUOUS], {"remembered": "month_first"}, ("month_first", "remembered")),
+        (["03/04/2025 00:00", "04/04/2025 00:00"], {"remembered": "month_first"}, ("month_first", "remembered")),
+        ([AMBIGUOUS, DAYS], {"remembered": "month_first"}, ("day_first", "seen")),
+        ([AMBIGUOUS], {"remembered": "month_first", "stated": {"date_order": "day_first"}}, ("day_first", "stated")),
+    ],
+)
+def test_an_order_of_dates_comes_with_how_it_is_known(tmp_path, settings, days, known, taken):
+    settings.UTILITY_TIME_ZONE = "Europe/Madrid"
+    if "remembered" in known:
+        known = known | {"remembered": {"timezone": "UTC", "format": "csv_long", "date_order": known["remembered"]}}
+    assert order_taken(tmp_path, *days, **known) == taken
+
+
+@pytest.mark.parametrize(
+    ("order", "day", "line"), [("month_first", DAYS, 3), ("day_first", MONTHS, 3), ("day_first", f"{MONTHS} 07:00", 3)]
+)
+def test_a_file_that_contradicts_the_stated_order_is_refused_with_the_line(tmp_path, order, day, line):
+    with pytest.raises(FileFault, match=f"Line {line}: {day} is no date in the order that was stated"):
+        order_taken(tmp_path, AMBIGUOUS, day, AMBIGUOUS, stated={"date_order": order})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "time,A,B\n03/04/2025 00:00,1,2\n25/04/2025 00:00,1,2\n",
+        "meter,03/04/2025,25/04/2025\nA,1,2\n",
+        "meter,time,event_code\nA,03/04/2025 01:00,1\nA,25/04/2025 01:00,1\n",
+        "meter,start,end,kwh\nA,03/04/2025,04/05/2025,1\nA,04/05/2025,25/06/2025,1\n",
+        "meter,date,"
+        + ",".join(f"H{hour}" for hour in range(1, 25))
+        + "".join(f"\nA,{day}" + ",1" * 24 for day in ("03/04/2025", "25/04/2025")),
+    ],
+)
+def test_every_shape_of_table_says_its_order_and_refuses_another(tmp_path, content):
+    path = tmp_path / "a.csv"
+    path.write_text(content)
+    assert (guess(path).date_order, guess(path).date_order_why) == ("day_first", "seen")
+    with pytest.raises(FileFault, match=r"25/0[46]/2025.* is no date in the order that was stated"):
+        guess(path, stated={"date_order": "month_first"})
+
+
+def test_the_end_of_a_bill_says_how_its_start_is_written(tmp_path, settings):
+    settings.UTILITY_TIME_ZONE = "America/Chicago"
+    path = tmp_path / "a.csv"
+    path.write_text("meter,start,end,kwh\nA,01/05/2025,31/05/2025,1\nB,01/05/2025,31/05/2025,1\n")
+    reading = Reading(Rejects(20))
+    list(importers.recognise(path).blocks(path, reading))
+    assert reading.registers[0].first_day.astype("datetime64[D]").astype(str).tolist() == ["2025-05-01"] * 2
 
 
 def test_a_day_that_is_still_to_come_is_not_meant(tmp_path, monkeypatch):

@@ -61,6 +61,41 @@ def test_rejected_lines_are_downloaded_without_formulas(ana_at_work):
     assert text.splitlines()[1] == '26,"not a number","\'=cmd(),2026-03-02 00:00,x"'
 
 
+AMBIGUOUS = b"meter,date,kwh\nM-1,03/04/2025,1\nM-2,03/04/2025,1\n"
+
+
+def test_a_guessed_order_of_dates_is_shown_and_corrected_and_remembered_for_the_sender(ana_at_work):
+    page = choose(ana_at_work, AMBIGUOUS)
+    assert page.context["example"].day == "2025-04-03"
+    assert "nothing in the file tells" in page.content.decode()
+    address = reverse("upload_confirm", args=[Upload.objects.get().pk])
+    fragment = ana_at_work.post(address, {**STATEMENT, "date_order": "month_first"}, headers={"HX-Request": "true"})
+    assert fragment.context["example"].day == "2025-03-04"
+    assert "as it was stated" in fragment.content.decode()
+    ana_at_work.post(address, {**STATEMENT, "date_order": "month_first"})
+    tasks.import_pending()
+    assert str(Upload.objects.get().first_day) == "2025-03-04"
+    assert "month first" in ana_at_work.get(reverse("upload", args=[Upload.objects.get().pk])).content.decode()
+    again = choose(ana_at_work, AMBIGUOUS.replace(b"03/", b"05/"))
+    assert again.context["example"].day == "2025-05-04"
+    assert "as in earlier files of this sender" in again.content.decode()
+
+
+def test_a_guessed_order_that_a_person_let_stand_is_known_of_the_sender(ana_at_work):
+    choose(ana_at_work, AMBIGUOUS)
+    ana_at_work.post(
+        reverse("upload_confirm", args=[Upload.objects.get().pk]), {**STATEMENT, "date_order": "day_first"}
+    )
+    again = choose(ana_at_work, AMBIGUOUS.replace(b"03/", b"05/"))
+    assert again.context["date_order"].why == "remembered"
+
+
+def test_an_order_that_the_file_shows_is_no_question(ana_at_work):
+    page = choose(ana_at_work, AMBIGUOUS + b"M-1,13/04/2025,1\n").content.decode()
+    assert "some of its dates work only this way" in page
+    assert 'name="date_order"' not in page
+
+
 UNNAMED = FILE.replace(b"meter,timestamp,kwh", b"Was,Wann,Wieviel")
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from django.utils.translation import gettext as _
 
 from apps.faults import FileFault
+from apps.readings.date_order import DateOrder
 
 TEXT_LENGTH = 200  # of what is kept of a rejected line
 NAME_LENGTH = 64  # of a meter's serial number
@@ -86,6 +87,8 @@ class Reading:
 
     rejects: Rejects
     meters_wanted: int | None = None  # for a look at the file: as few meters suffice, where that saves work
+    said_order: DateOrder | None = None  # of dates such as 3/4/2026, as far as it is known beside the file
+    date_order: DateOrder | None = None  # that was taken; None where no date needs it
     names: list[str] = field(default_factory=list)  # of meters, as the file spells them
     zoned: bool | None = None  # do stamps carry their own zone; None until the first stamp is seen
     dates_only: bool = True  # no stamp so far had a time of day

@@ -31,10 +31,8 @@ class Bills:
         columns = self.columns(table)
         if not columns:
             return False
-        start, end = (
-            texts.stamps_of(table.sample_column(columns[name]), dates.month_first(table, columns[name]))
-            for name in ("time", "end")
-        )
+        month_first = dates.month_first(table, columns["time"], columns["end"])
+        start, end = (texts.stamps_of(table.sample_column(columns[name]), month_first) for name in ("time", "end"))
         good = start.valid & end.valid
         midnights = not ((start.minutes % DAY)[good].any() or (end.minutes % DAY)[good].any())
         return bool(good.any()) and midnights and np.median((end.minutes - start.minutes)[good]) >= SHORTEST_DAYS * DAY
@@ -46,22 +44,22 @@ class Bills:
     def blocks(self, table: Table, reading: Reading) -> Iterator[Block]:
         columns = self.columns(table)
         comma = has_decimal_comma(table, [columns["value"]])
-        orders = {name: dates.month_first(table, columns[name]) for name in ("time", "end")}
+        month_first = dates.month_first(table, columns["time"], columns["end"], reading=reading)
         found = []
         others = [place for name, place in columns.items() if name != "value"]
         for batch in table.batches(reading, others, [columns["value"]]):
-            found.append(self._periods(batch, columns, orders, comma, reading))
+            found.append(self._periods(batch, columns, month_first, comma, reading))
             yield nothing()
         reading.registers.append(with_last_days(found))
 
     def _periods(
-        self, batch: Batch, columns: dict[str, int], orders: dict[str, bool], comma: bool, reading: Reading
+        self, batch: Batch, columns: dict[str, int], month_first: bool, comma: bool, reading: Reading
     ) -> RegisterPeriods:
         """The periods of some rows; what the end says is still to be understood."""
         cells = {role: batch.columns[place] for role, place in columns.items()}
         meters = Long()._meters(cells["meter"], reading)
         values, not_numbers = texts.numbers_of(cells["value"], comma)
-        start, end = (texts.stamps_of(cells[name], orders[name]) for name in ("time", "end"))
+        start, end = (texts.stamps_of(cells[name], month_first) for name in ("time", "end"))
         channels = texts.channels_of(cells["channel"]) if "channel" in cells else np.ones(len(values), dtype=np.int8)
         to_kwh = texts.kwh_of(cells["unit"]) if "unit" in cells else np.ones(len(values))
         quality = texts.quality_of(cells["quality"]) if "quality" in cells else np.zeros(len(values), dtype=np.int8)

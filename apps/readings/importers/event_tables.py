@@ -49,7 +49,7 @@ class EventList:
 
     def blocks(self, table: Table, reading: Reading) -> Iterator[Block]:
         found = {name: place for name, place in self.columns(table).items() if place is not None}
-        month_first = dates.month_first(table, found["time"])
+        month_first = dates.month_first(table, found["time"], reading=reading)
         for batch in table.batches(reading, list(found.values()), []):  # all of them words, also where they are numbers
             self._note(batch, found, month_first, reading)
             yield nothing()

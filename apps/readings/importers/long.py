@@ -73,7 +73,7 @@ class Long:
 
     def blocks(self, table: Table, reading: Reading) -> Iterator[Block]:
         columns = self.columns(table)
-        stamps = StampColumn(dates.month_first(table, columns["time"]))
+        stamps = StampColumn(dates.month_first(table, columns["time"], reading=reading))
         comma = has_decimal_comma(table, [columns["value"]])
         others = [columns[role] for role in OPTIONAL if role in columns]
         for batch in table.batches(reading, [columns["meter"], columns["time"], *others], [columns["value"]]):

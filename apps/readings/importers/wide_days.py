@@ -14,10 +14,11 @@ from apps.readings.importers.wide_times import looks_like_stamps, matrix
 
 
 class WideDays:
-    def day_columns(self, table: Table) -> tuple[list[int], texts.Stamps]:
+    def day_columns(self, table: Table, reading: Reading | None = None) -> tuple[list[int], texts.Stamps]:
         """Positions of the columns whose name is a date, and those dates."""
         # A number of ten digits is rather a meter's than a count of seconds.
-        stamps = texts.stamps_of(pa.array(table.columns, pa.string()), dates.of_names(table.columns), counted=False)
+        month_first = dates.of_names(table, reading)
+        stamps = texts.stamps_of(pa.array(table.columns, pa.string()), month_first, counted=False)
         columns = np.flatnonzero(stamps.valid)
         return columns.tolist(), stamps.take(columns)
 
@@ -38,7 +39,7 @@ class WideDays:
 
     def blocks(self, table: Table, reading: Reading) -> Iterator[Block]:
         meter = self.meter_column(table)
-        days, stamps = self.day_columns(table)
+        days, stamps = self.day_columns(table, reading)
         names = [table.columns[index] for index in days]
         header = np.ones(len(days), dtype=np.int32)
         good = stamping.check(stamps, header, lambda i: names[i], reading)

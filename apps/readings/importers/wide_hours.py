@@ -78,7 +78,8 @@ class WideHours:
     def blocks(self, table: Table, reading: Reading) -> Iterator[Block]:
         slots, columns = self.slots(table), self.columns(table)
         values = [*slots.columns, *slots.beyond]
-        comma, month_first = has_decimal_comma(table, values), dates.month_first(table, columns["time"])
+        comma = has_decimal_comma(table, values)
+        month_first = dates.month_first(table, columns["time"], reading=reading)
         for batch in table.batches(reading, list(columns.values()), values):
             yield self._block(batch, table, columns, slots, month_first, comma, reading)
 

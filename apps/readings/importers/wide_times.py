@@ -82,7 +82,7 @@ class WideTimes:
         if totals:
             reason = _("a column of sums is no meter")
             reading.rejects.add(np.ones(len(totals), dtype=np.int32), reason, lambda i: totals[i])
-        month_first, comma = dates.month_first(table, time), has_decimal_comma(table, meters)
+        month_first, comma = dates.month_first(table, time, reading=reading), has_decimal_comma(table, meters)
         for batch in table.batches(reading, [time] if clock is None else [time, clock], meters):
             yield self._block(batch, time, clock, meters, names, positions, month_first, comma, reading)
 

@@ -99,7 +99,8 @@ class Client:
         idempotency_key: str | None = None,
         **statement: Any,
     ) -> Upload:
-        """Send a file of any known format. `statement`: sender, timezone, stamps, measures, unit, multiplier, format.
+        """Send a file of any known format. `statement`: sender, timezone, stamps, measures, unit, multiplier, format,
+        date_order.
 
         With `wait` it returns once the file is imported, and raises ImportFailed where nothing of it could be taken.
         `progress` shows a bar.

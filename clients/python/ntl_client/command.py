@@ -17,12 +17,13 @@ def main(arguments: "list[str] | None" = None) -> int:
     )
     for name in ("sender", "timezone", "unit", "stamps", "measures", "format", "multiplier"):
         parser.add_argument(f"--{name}", help=argparse.SUPPRESS if name == "multiplier" else None)
+    parser.add_argument("--date-order", choices=("day_first", "month_first"), help="of dates such as 3/4/2026")
     parser.add_argument("--no-wait", action="store_true", help="do not wait for the import")
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
     given = parser.parse_args(arguments)
     if not given.key:
         parser.error("give a key: NTL_KEY in the environment, or --key")
-    names = ("sender", "timezone", "unit", "stamps", "measures", "format", "multiplier")
+    names = ("sender", "timezone", "unit", "stamps", "measures", "date_order", "format", "multiplier")
     statement = {name: getattr(given, name) for name in names if getattr(given, name) is not None}
     faults = 0
     with Client(given.address, given.key) as client:

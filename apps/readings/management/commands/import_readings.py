@@ -5,6 +5,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from apps.bell import ring
 from apps.readings import actions, files, importers
+from apps.readings.date_order import Order
 from apps.readings.models import Sender, Upload
 from apps.readings.statements import Statement
 
@@ -23,14 +24,15 @@ class Command(BaseCommand):
         parser.add_argument("--unit", choices=Sender.Unit.values)
         parser.add_argument("--multiplier", type=float, help="what a value is multiplied by to be in the unit")
         parser.add_argument("--measures", choices=Sender.Measures.values)
+        parser.add_argument("--date-order", choices=Order.values, help="of dates such as 3/4/2026")
         parser.add_argument("--format", choices=sorted(importers.BY_NAME), help="instead of the one recognised")
 
     def handle(self, *args, **options):
-        stated = ("timezone", "stamps", "unit", "multiplier", "measures", "format")
+        stated = ("timezone", "stamps", "unit", "multiplier", "measures", "date_order", "format")
         statement = {name: options[name] for name in stated if options[name] is not None}
         faults = Statement(**{"timezone": "UTC", **statement}).faults()
         if faults:
-            raise CommandError("; ".join(f"--{name}: {fault}" for name, fault in faults.items()))
+            raise CommandError("; ".join(f"--{name.replace('_', '-')}: {fault}" for name, fault in faults.items()))
         missing = [str(path) for path in options["files"] if not path.is_file()]
         if missing:
             raise CommandError(f"No such file: {', '.join(missing)}")
