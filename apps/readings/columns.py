@@ -20,7 +20,7 @@ ROLES = {
     "ignored": gettext_lazy("not read"),
     "meter": gettext_lazy("meter"),
     "time": gettext_lazy("time, or date"),
-    "clock": gettext_lazy("time of day"),
+    "clock": gettext_lazy("time of day, or number"),
     "value": gettext_lazy("reading"),
     "channel": gettext_lazy("channel"),
     "quality": gettext_lazy("quality"),

@@ -37,15 +37,16 @@ def guess(
 
     def meant(format_: Format, file: Path) -> Statement:
         fixed = {"format": format_.name, **importers.fixed(format_.name), "columns": used(format_, file, columns)}
-        reading = Reading(Rejects(0), SAMPLE_METERS, order)
+        clock = stated.get("timezone") or (statement.timezone if statement else "")
+        reading = Reading(Rejects(0), SAMPLE_METERS, order, timezone=clock)
         if statement and statement.format in {"", format_.name}:
             fixed |= date_order_of(format_, file, reading, lenient=lenient)
             return replace(statement, **fixed)
         found = guessed(format_, file, reading)
         fixed |= reading.date_order.as_dict() if reading.date_order else NONE
         # Units and registers may be others here; a clock is the sender's, unless the other format dictated it.
-        clock = statement and "timezone" not in importers.fixed(statement.format)
-        return replace(found, **{**({"timezone": statement.timezone} if clock else {}), **fixed})
+        keeps_clock = statement and "timezone" not in importers.fixed(statement.format)
+        return replace(found, **{**({"timezone": statement.timezone} if keeps_clock else {}), **fixed})
 
     try:
         return importers.look(path, meant, stated.get("format", ""), columns)
@@ -207,7 +208,8 @@ def preview(path: Path, statement: Statement) -> Preview:
 
 
 def preview_of(format_: Format, file: Path, statement: Statement) -> Preview:
-    reading = Reading(Rejects(SHOWN_REJECTS), SAMPLE_METERS, statement.order)
+    statement = replace(statement, **importers.fixed(format_.name))
+    reading = Reading(Rejects(SHOWN_REJECTS), SAMPLE_METERS, statement.order, timezone=statement.timezone)
     blocks = [first_meters(block) for block in islice(format_.blocks(file, reading), 1)]
     assembler = Assembler(statement, reading)
     found = list(assembler.days(assembler.sorted(blocks)))

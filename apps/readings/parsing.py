@@ -7,7 +7,7 @@ whole days that they make.
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from django.conf import settings
@@ -39,11 +39,13 @@ class Parsed:
 def parse(upload: Upload, progress: Progress, shelf: Shelf) -> Parsed:
     """What a file says, in whole days on the shelf."""
     statement = Statement.of(upload)
-    reading = Reading(Rejects(settings.REJECTED_LINES_KEPT), said_order=statement.order)
+    format_ = importers.recognise(upload.path, statement.format, statement.columns)
+    # What a person says of columns may make another format of it, which dictates something else.
+    statement = replace(statement, **importers.fixed(format_.name))
+    reading = Reading(Rejects(settings.REJECTED_LINES_KEPT), said_order=statement.order, timezone=statement.timezone)
     assembler = Assembler(statement, reading)
     with ExitStack() as stack:
         spills: dict[Channel, Spill] = {}
-        format_ = importers.recognise(upload.path, statement.format, statement.columns)
         for block in made_ahead(format_.blocks(upload.path, reading), BLOCKS_AHEAD):
             progress.say(reading.fraction * READING_SHARE, _("Reading the file"))
             for channel, readings in by_channel(block):

@@ -116,5 +116,16 @@ def to_utc(minutes: np.ndarray, repeats: np.ndarray, clock: Zone) -> tuple[np.nd
     return utc.astype(np.int32), skipped
 
 
+def day_starts(days: np.ndarray, clock: Zone) -> np.ndarray:
+    """(N,) int64, when these civil days begin, in UTC minutes since 1970. Where a clock skips midnight, its change."""
+    minutes = days.astype(np.int64) * 1440
+    return to_utc(minutes, np.zeros(len(minutes), dtype=bool), clock)[0].astype(np.int64)
+
+
+def day_minutes(days: np.ndarray, clock: Zone) -> np.ndarray:
+    """(N,) int64, how long these civil days are: 1380 or 1500 where the clock is changed by an hour."""
+    return day_starts(days.astype(np.int64) + 1, clock) - day_starts(days, clock)
+
+
 def to_local(utc: np.ndarray, clock: Zone) -> np.ndarray:
     return (utc + clock.offsets[np.searchsorted(clock.since, utc, side="right") - 1]).astype(np.int32)

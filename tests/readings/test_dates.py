@@ -186,7 +186,7 @@ def test_a_column_called_utc_is_in_utc(tmp_path, settings, name, zone):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("header", ["meter,date,settlement_period,kwh", "meter,date,interval,kwh"])
+@pytest.mark.parametrize("header", ["meter,date,tariff,kwh", "meter,date,number,kwh"])
 def test_readings_of_a_day_without_their_times_are_refused(header):
     rows = "".join(f"M-1,2025-03-01,{period},0.{period}\n" for period in range(1, 49))
     assert "Line 2: several readings of a meter come for one day" in send(f"{header}\n{rows}").error

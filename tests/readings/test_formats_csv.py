@@ -275,8 +275,8 @@ def test_a_row_of_a_day_has_channel_and_unit_and_may_be_wrong(tmp_path):
     assert sorted(line for line, _why, _text in reading.rejects.kept) == [3, 4]
 
 
-def test_a_day_of_25_counted_hours_is_refused_and_the_others_are_read(tmp_path):
-    names = ",".join(f"H{hour}" for hour in range(1, 26))
+def test_of_25_columns_of_times_none_says_which_came_twice(tmp_path):
+    names = ",".join([*clocks(60), "3:00"])
     rows = f"M-1,2025-10-25,{'1,' * 24}\nM-1,2025-10-26,{'1,' * 24}1\n"
     found, reading = read(tmp_path, f"meter,date,{names}\n{rows}")
     assert len(found) == 24

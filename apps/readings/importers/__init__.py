@@ -15,7 +15,7 @@ from apps.readings.importers.csv_tables import CsvTable
 from apps.readings.importers.event_tables import EventList
 from apps.readings.importers.green_button import GreenButton
 from apps.readings.importers.json_records import JsonBlocks, JsonTable
-from apps.readings.importers.long import NEEDED, Long, energy_columns, guessed
+from apps.readings.importers.long import NEEDED, Counted, Long, energy_columns, guessed
 from apps.readings.importers.nem12 import Nem12
 from apps.readings.importers.nem13 import Nem13
 from apps.readings.importers.parquet_tables import ParquetTable
@@ -23,7 +23,7 @@ from apps.readings.importers.tables import ColumnsUnclear, Table, TableFormat
 from apps.readings.importers.wide_days import WideDays
 from apps.readings.importers.wide_hours import WideHours
 from apps.readings.importers.wide_months import WideMonths
-from apps.readings.importers.wide_times import WideTimes
+from apps.readings.importers.wide_times import WideCounted, WideTimes
 from apps.readings.importers.xml_streams import looks_like_xml
 
 STARTS = {"stamps": "start"}  # columns know where their periods begin
@@ -35,9 +35,19 @@ FORMATS: list[Format] = [
     TableFormat("parquet_hours", gettext_lazy("Parquet, a day of a meter a row"), ParquetTable, WideHours(), STARTS),
     TableFormat("parquet_bills", gettext_lazy("Parquet, a bill a row"), ParquetTable, Bills(), PERIODS),
     TableFormat("parquet_long", gettext_lazy("Parquet, one reading a row"), ParquetTable, Long()),
+    TableFormat(
+        "parquet_counted", gettext_lazy("Parquet, a reading a row, intervals numbered"), ParquetTable, Counted(), STARTS
+    ),
     TableFormat("parquet_days", gettext_lazy("Parquet, a row per meter"), ParquetTable, WideDays()),
     TableFormat("parquet_months", gettext_lazy("Parquet, a column per month"), ParquetTable, WideMonths(), PERIODS),
     TableFormat("parquet_wide", gettext_lazy("Parquet, a row per time"), ParquetTable, WideTimes()),
+    TableFormat(
+        "parquet_wide_counted",
+        gettext_lazy("Parquet, a row per numbered interval"),
+        ParquetTable,
+        WideCounted(),
+        STARTS,
+    ),
     Nem12(),
     Nem13(),
     GreenButton(),
@@ -48,13 +58,18 @@ FORMATS: list[Format] = [
     TableFormat("json_events", gettext_lazy("JSON, a meter event an object"), JsonTable, EventList()),
     TableFormat("json_bills", gettext_lazy("JSON, a bill an object"), JsonTable, Bills(), PERIODS),
     TableFormat("json_long", gettext_lazy("JSON, a reading an object"), JsonTable, Long()),
+    TableFormat(
+        "json_counted", gettext_lazy("JSON, a reading an object, intervals numbered"), JsonTable, Counted(), STARTS
+    ),
     TableFormat("csv_events", gettext_lazy("CSV, a meter event a row"), CsvTable, EventList()),
     TableFormat("csv_hours", gettext_lazy("CSV, a day of a meter a row"), CsvTable, WideHours(), STARTS),
     TableFormat("csv_bills", gettext_lazy("CSV, a bill a row"), CsvTable, Bills(), PERIODS),
     TableFormat("csv_long", gettext_lazy("CSV, one reading a row"), CsvTable, Long()),
+    TableFormat("csv_counted", gettext_lazy("CSV, a reading a row, intervals numbered"), CsvTable, Counted(), STARTS),
     TableFormat("csv_days", gettext_lazy("CSV, a row per meter"), CsvTable, WideDays()),
     TableFormat("csv_months", gettext_lazy("CSV, a column per month"), CsvTable, WideMonths(), PERIODS),
     TableFormat("csv_wide", gettext_lazy("CSV, a row per time"), CsvTable, WideTimes()),
+    TableFormat("csv_wide_counted", gettext_lazy("CSV, a row per numbered interval"), CsvTable, WideCounted(), STARTS),
 ]
 BY_NAME = {format.name: format for format in FORMATS}
 

@@ -89,6 +89,7 @@ class Reading:
     meters_wanted: int | None = None  # for a look at the file: as few meters suffice, where that saves work
     said_order: DateOrder | None = None  # of dates such as 3/4/2026, as far as it is known beside the file
     date_order: DateOrder | None = None  # that was taken; None where no date needs it
+    timezone: str = ""  # of stamps that carry none, as it is stated; empty: the utility's
     names: list[str] = field(default_factory=list)  # of meters, as the file spells them
     zoned: bool | None = None  # do stamps carry their own zone; None until the first stamp is seen
     dates_only: bool = True  # no stamp so far had a time of day

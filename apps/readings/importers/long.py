@@ -1,7 +1,7 @@
 """One reading a row: meter, stamp, value, in any order of rows and columns; perhaps channel, quality, unit beside."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -10,12 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from django.utils.translation import gettext as _
 
-from apps.readings.importers import dates, stamping, texts
+from apps.readings.importers import counted, dates, stamping, texts
 from apps.readings.importers.base import NAME_LENGTH, Block, Reading
 from apps.readings.importers.stamp_columns import StampColumn
 from apps.readings.importers.tables import Batch, Table, has_decimal_comma, words_of
 from apps.readings.models import Channel
 
+ClockColumn = Callable[[texts.Stamps, pa.Array], tuple[texts.Stamps, np.ndarray]]
 NEEDED = ("meter", "time", "value")
 ROWS_COUNTED = 5
 OPTIONAL = ("clock", "channel", "quality", "unit")
@@ -65,7 +66,8 @@ class Long:
         return guessed(table)
 
     def fits(self, table: Table) -> bool:
-        return set(NEEDED) <= set(self.columns(table))
+        columns = self.columns(table)
+        return set(NEEDED) <= set(columns) and numbering(table, columns) is None
 
     def value_name(self, table: Table) -> str:
         columns = self.columns(table)
@@ -77,10 +79,20 @@ class Long:
         comma = has_decimal_comma(table, [columns["value"]])
         others = [columns[role] for role in OPTIONAL if role in columns]
         for batch in table.batches(reading, [columns["meter"], columns["time"], *others], [columns["value"]]):
-            yield self._block(batch, columns, stamps, comma, reading)
+            yield self._block(batch, columns, stamps, comma, reading, self._clock(table, columns, reading))
+
+    def _clock(self, table: Table, columns: dict[str, int], reading: Reading) -> ClockColumn:
+        """What makes stamps of dates and a column beside them, and says which of them are none."""
+        return lambda dates, column: (with_clock(dates, column), np.zeros(len(column), dtype=bool))
 
     def _block(
-        self, batch: Batch, columns: dict[str, int], stamps: StampColumn, comma: bool, reading: Reading
+        self,
+        batch: Batch,
+        columns: dict[str, int],
+        stamps: StampColumn,
+        comma: bool,
+        reading: Reading,
+        clock: ClockColumn,
     ) -> Block:
         cells = {role: batch.columns[columns[role]] for role in (*NEEDED, *OPTIONAL) if role in columns}
         meters = self._meters(cells["meter"], reading)
@@ -89,13 +101,14 @@ class Long:
         def text(row: int) -> str:
             return ",".join(texts.shown(column[row]) for column in cells.values())
 
+        beyond = np.zeros(len(values), dtype=bool)
         minutes = None if "clock" in cells else stamps.minutes(cells["time"], batch.lines, reading)
         if minutes is not None:
             good = np.ones(len(values), dtype=bool)
         else:
             found = stamps.each(cells["time"])
             if "clock" in cells:
-                found = with_clock(found, cells["clock"])
+                found, beyond = clock(found, cells["clock"])
             unsaid = pc.is_null(cells["time"]).to_numpy(zero_copy_only=False)
             stampable = np.flatnonzero(~((meters < 0) & np.isnan(values) & ~not_numbers & unsaid))
             good = np.zeros(len(values), dtype=bool)
@@ -108,6 +121,7 @@ class Long:
         to_kwh = texts.kwh_of(cells["unit"]) if "unit" in cells else None
         nothing = np.zeros(len(values), dtype=bool)
         for wrong, reason in (
+            (beyond, counted.no_such_interval(reading)),
             (meters < 0, no_name()),
             (not_numbers, _("not a number")),
             (nothing if channels is None else channels == 0, _("the channel is no energy taken or given")),
@@ -135,14 +149,29 @@ class Long:
         return reading.positions([texts.meter_name(name) for name in names])[places]
 
 
+@dataclass(frozen=True)
+class Counted(Long):
+    """The same, with the number of the day's interval instead of a time of day."""
+
+    def fits(self, table: Table) -> bool:
+        columns = self.columns(table)
+        return set(NEEDED) <= set(columns) and numbering(table, columns) is not None
+
+    def _clock(self, table: Table, columns: dict[str, int], reading: Reading) -> ClockColumn:
+        return counted.counter(numbering(table, columns, reading), reading).stamps
+
+
+def numbering(table: Table, columns: dict[str, int], reading: Reading | None = None) -> counted.Numbering | None:
+    """How the column beside that of dates numbers the intervals of a day, if it does."""
+    if "clock" not in columns:
+        return None
+    month_first = dates.month_first(table, columns["time"], reading=reading)
+    return counted.numbering(table, columns["time"], columns["clock"], month_first)
+
+
 def guessed(table: Table) -> dict[str, int]:
     """Places of columns by what their names say they hold."""
-    clock = find(table, texts.CLOCK_TIME)
-    date = find(table, texts.DATE, {clock})
-    if clock is not None and date is not None and are_parted(table, date, clock):
-        found = {"time": date, "clock": clock}
-    else:
-        found = {"time": dates.column_of(table)}
+    found: dict[str, int | None] = parted_stamps(table) or {"time": dates.column_of(table)}
     found["meter"] = find_meter(table, set(found.values()))
     found["value"] = find(table, texts.VALUE, set(found.values()))
     if found["value"] is None:
@@ -179,14 +208,30 @@ def channels_of(table: Table, index: int) -> list[int]:
     return texts.channels_of(texts.as_texts(table.sample_column(index))).tolist()
 
 
+def parted_stamps(table: Table) -> dict[str, int]:
+    """The columns of days and, beside it, of times of day or of numbers that count the day's intervals; nothing where
+    they are not parted."""
+    clock = find(table, texts.CLOCK_TIME)
+    date = find(table, texts.DATE, {clock})
+    if clock is not None and date is not None and are_parted(table, date, clock):
+        return {"time": date, "clock": clock}
+    date, number = dates.column_of(table), find(table, set(counted.PERIODS))
+    if number is None or date is None or not are_days(table, date):
+        return {}
+    found = {"time": date, "clock": number}
+    return found if numbering(table, found) else {}
+
+
+def are_days(table: Table, date: int) -> bool:
+    """Does the column hold days? One may come as its midnight."""
+    found = texts.stamps_of(table.sample_column(date), dates.month_first(table, date))
+    return bool(found.valid.any()) and not (found.minutes[found.valid & found.timed] % 1440).any()
+
+
 def are_parted(table: Table, date: int, clock: int) -> bool:
     """Is there a day in the one column, and a time of day in the other?"""
-    sample = table.sample_column(date)
-    days = texts.stamps_of(sample, dates.month_first(table, date))
     clocks = texts.as_texts(table.sample_column(clock)).to_pylist()
-    # A day may come as its midnight.
-    no_times = not (days.minutes[days.valid & days.timed] % 1440).any()
-    return bool(days.valid.any()) and no_times and any(texts.clock_minutes(text) >= 0 for text in clocks)
+    return are_days(table, date) and any(texts.clock_minutes(text) >= 0 for text in clocks)
 
 
 def with_clock(dates: texts.Stamps, column: pa.Array) -> texts.Stamps:

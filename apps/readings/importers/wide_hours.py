@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from django.utils.translation import gettext as _
 
-from apps.readings.importers import dates, stamping, texts
+from apps.readings.importers import counted, dates, stamping, texts
 from apps.readings.importers.base import Block, Reading
 from apps.readings.importers.long import Long, find, find_meter, no_name
 from apps.readings.importers.tables import Batch, Table, has_decimal_comma
@@ -15,7 +15,6 @@ from apps.readings.importers.wide_times import UNIT_BEHIND, matrix
 
 DAY = 1440
 MOST_COLUMNS = 400
-READINGS_A_DAY = (24, 48, 96, 144, 288)
 CLOCK = re.compile(r"(?:t_)?(\d{1,2})_?(\d{2})(?:_00)?")
 # The first hour is H1 or HE1, or H0; the first quarter Q1.
 COUNTED = re.compile(
@@ -29,6 +28,7 @@ class Slots:
 
     columns: list[int]
     beyond: list[int]
+    counted: bool  # their names are numbers of intervals, and no times
 
     @property
     def minutes(self) -> int:
@@ -44,10 +44,10 @@ class WideHours:
         for pattern, is_day in ((CLOCK, are_clocks), (COUNTED, are_counted)):
             found = [(place, match) for place, word in enumerate(words) if (match := pattern.fullmatch(word))]
             places = [place for place, _match in found]
-            for count in READINGS_A_DAY:
+            for count in counted.READINGS_A_DAY:
                 more = len(found) - count  # an hour comes twice in autumn
                 if more in {0, count // 24} and is_day([match for _place, match in found], count):
-                    return Slots(places[:count], places[count:])
+                    return Slots(places[:count], places[count:], pattern is COUNTED)
         return None
 
     def columns(self, table: Table) -> dict[str, int]:
@@ -96,10 +96,12 @@ class WideHours:
         places = [*slots.columns, *slots.beyond]
         cells = {role: batch.columns[place] for role, place in columns.items()}
         values = matrix(batch, places, [table.columns[place] for place in places], comma, reading)  # (slots, R)
-        values, beyond = values[: len(slots.columns)].T, values[len(slots.columns) :].T
+        values = values.T
         meters = Long()._meters(cells["meter"], reading)
         stamps = texts.stamps_of(cells["time"], month_first)
-        rows = np.arange(len(meters))
+        begins = self._begins(slots, stamps, ~np.isnan(values), reading)
+        if slots.counted:  # each interval becomes a moment
+            stamps = replace(stamps, zoned=np.ones(len(meters), dtype=bool))
         channels = texts.channels_of(cells["channel"]) if "channel" in cells else np.ones(len(meters), dtype=np.int8)
         to_kwh = texts.kwh_of(cells["unit"]) if "unit" in cells else np.ones(len(meters))
 
@@ -115,23 +117,37 @@ class WideHours:
             (channels == 0, _("the channel is no energy taken or given")),
             (to_kwh == 0, _("the unit is none of Wh, kWh and MWh")),
             (
-                ~np.isnan(beyond).all(axis=1) if beyond.size else np.zeros(len(meters), dtype=bool),
-                _("a day of 25 hours does not say which of them came twice: send stamps with their offset"),
+                begins.refused,
+                counted.no_such_interval(reading)
+                if slots.counted
+                else _("a day of 25 hours does not say which of them came twice: send stamps with their offset"),
             ),
         ):
             refused = np.flatnonzero(wrong & good)
             if len(refused):
                 reading.rejects.add(batch.lines[refused], reason, lambda i, refused=refused: text(refused[i]))
                 good &= ~wrong
-        count = len(slots.columns)
-        starts = np.arange(count, dtype=np.int32) * np.int32(slots.minutes)
+        skipped = np.flatnonzero((begins.skipped & ~np.isnan(values)).any(axis=1) & good)
+        if len(skipped):
+            reading.rejects.add(batch.lines[skipped], counted.no_such_interval(reading), lambda i: text(skipped[i]))
+        sent = begins.there & good[:, None]
+        counts = sent.sum(axis=1)
         return Block(
-            np.repeat(meters[good], count),
-            (stamps.minutes[good][:, None] + starts).ravel(),
-            (values * to_kwh[:, None])[good].ravel(),
-            np.repeat(batch.lines[good], count),
-            np.repeat(channels[good], count) if (channels[good] != 1).any() else None,
+            np.repeat(meters, counts),
+            begins.minutes[sent].astype(np.int32),
+            (values * to_kwh[:, None])[sent],
+            np.repeat(batch.lines, counts),
+            np.repeat(channels, counts) if (channels[good] != 1).any() else None,
         )
+
+    def _begins(self, slots: Slots, stamps: texts.Stamps, filled: np.ndarray, reading: Reading) -> counted.Begins:
+        """When the periods of each row begin."""
+        if slots.counted:
+            return counted.begins_of_rows(stamps.minutes // DAY, filled, slots.minutes, reading)
+        numbers = np.arange(filled.shape[1])
+        there = np.broadcast_to(numbers < len(slots.columns), filled.shape)
+        minutes = stamps.minutes[:, None] + numbers * slots.minutes
+        return counted.Begins(minutes, there, np.zeros_like(there), (filled & ~there).any(axis=1))
 
 
 def are_clocks(matches: list[re.Match], count: int) -> bool:

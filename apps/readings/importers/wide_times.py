@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from django.utils.translation import gettext as _
 
-from apps.readings.importers import dates, stamping, texts
+from apps.readings.importers import counted, dates, stamping, texts
 from apps.readings.importers.base import Block, FileFault, Reading
-from apps.readings.importers.long import are_parted, find, no_name, with_clock
+from apps.readings.importers.long import are_parted, find, no_name, numbering, parted_stamps, with_clock
 from apps.readings.importers.tables import COLUMNS_LOOKED_AT, Batch, Table, has_decimal_comma, words_of
 
 UNIT_BEHIND = re.compile(r"(?:[\s_]*[(\[]|[\s_]+)(?:MWh|kWh|Wh|kW)[)\]]?$", re.IGNORECASE)
@@ -36,9 +36,19 @@ class WideTimes:
         if self.chosen:
             return table.columns.index(self.chosen["clock"]) if self.chosen.get("clock") in table.columns else None
         clock = find(table, texts.CLOCK_TIME, {time})
-        return clock if clock is not None and are_parted(table, time, clock) else None
+        if clock is not None and are_parted(table, time, clock):
+            return clock
+        return parted_stamps(table).get("clock")
+
+    def numbering(self, table: Table, time: int, reading: Reading | None = None) -> counted.Numbering | None:
+        """How the column beside that of dates numbers the intervals of a day, if it does."""
+        clock = self.clock_column(table, time)
+        return numbering(table, {"time": time} if clock is None else {"time": time, "clock": clock}, reading)
 
     def fits(self, table: Table) -> bool:
+        return self.is_wide(table) and self.numbering(table, self.time_column(table)) is None
+
+    def is_wide(self, table: Table) -> bool:
         time = self.time_column(table)
         names = {words_of(table)[index] for index in self.meter_columns(table, time)}
         # A column called "meter" or "kwh" is half of a long file, and no meter of that name.
@@ -83,24 +93,29 @@ class WideTimes:
             reason = _("a column of sums is no meter")
             reading.rejects.add(np.ones(len(totals), dtype=np.int32), reason, lambda i: totals[i])
         month_first, comma = dates.month_first(table, time, reading=reading), has_decimal_comma(table, meters)
+        found = self.numbering(table, time, reading)
+        counter = counted.counter(found, reading) if found else None
         for batch in table.batches(reading, [time] if clock is None else [time, clock], meters):
-            yield self._block(batch, time, clock, meters, names, positions, month_first, comma, reading)
+            stamps = texts.stamps_of(batch.columns[time], month_first)
+            beyond = np.zeros(len(batch.lines), dtype=bool)
+            if counter is not None:
+                stamps, beyond = counter.stamps(stamps, batch.columns[clock])
+            elif clock is not None:
+                stamps = with_clock(stamps, batch.columns[clock])
+            yield self._block(batch, stamps, beyond, time, meters, names, positions, comma, reading)
 
     def _block(
         self,
         batch: Batch,
+        stamps: texts.Stamps,
+        beyond: np.ndarray,
         time: int,
-        clock: int | None,
         meters: list[int],
         names: list[str],
         positions: np.ndarray,
-        month_first: bool,
         comma: bool,
         reading: Reading,
     ) -> Block:
-        stamps = texts.stamps_of(batch.columns[time], month_first)
-        if clock is not None:
-            stamps = with_clock(stamps, batch.columns[clock])
         values = matrix(batch, meters, names, comma, reading)  # (M, R)
         empty = pc.is_null(batch.columns[time]).to_numpy(zero_copy_only=False)
         if empty.any():
@@ -113,6 +128,13 @@ class WideTimes:
             lambda i: texts.shown(batch.columns[time][stampable[i]]),
             reading,
         )
+        if (rows := np.flatnonzero(beyond & good)).size:
+            reading.rejects.add(
+                batch.lines[rows],
+                counted.no_such_interval(reading),
+                lambda i: texts.shown(batch.columns[time][rows[i]]),
+            )
+            good &= ~beyond
         named = positions >= 0
         for column in np.flatnonzero(~named):
             rows = np.flatnonzero(~np.isnan(values[column]))
@@ -126,6 +148,14 @@ class WideTimes:
             values.ravel(),
             np.tile(batch.lines[good], int(named.sum())),
         )
+
+
+@dataclass(frozen=True)
+class WideCounted(WideTimes):
+    """The same, with a day and the number of its interval instead of a time."""
+
+    def fits(self, table: Table) -> bool:
+        return self.is_wide(table) and self.numbering(table, self.time_column(table)) is not None
 
 
 def without_unit(names: list[str]) -> list[str]:
