@@ -32,9 +32,9 @@ PATIENCE_SECONDS = 30
 DAYS_BEFORE = made_up.STOPS_ON  # what is stored before an upload: nobody is suspicious yet
 
 
-@pytest.fixture
-def environment(transactional_db, model, trained_model):
-    """What the processes are told: the test database, the tests' Redis number, the folder with the trained model."""
+@pytest.fixture(scope="package")
+def told(django_db_setup, trained_model):
+    """What processes are told: the test database, the tests' Redis number, the folder with the trained model."""
     database = connection.settings_dict
     address = f"{database['USER']}:{database['PASSWORD']}@{database['HOST']}:{database['PORT']}"
     return {
@@ -47,6 +47,12 @@ def environment(transactional_db, model, trained_model):
         "DEBUG": "0",
         "HTTPS": "0",
     }
+
+
+@pytest.fixture
+def environment(transactional_db, model, told):
+    """What the processes of one test are told; it may tell them more."""
+    return {**told}
 
 
 @contextmanager
@@ -78,14 +84,33 @@ def free_port() -> int:
         return free.getsockname()[1]
 
 
-@pytest.fixture
-def web(environment, tmp_path):
+@contextmanager
+def web_server(environment: dict, log: Path):
     """The address of a running web server."""
-    port, log = free_port(), tmp_path / "web.log"
+    port = free_port()
     command = ("gunicorn", "ntl_web.wsgi", "--bind", f"127.0.0.1:{port}", "--threads", "4", "--worker-class", "gthread")
     with process(sys.executable, "-m", *command, environment=environment, log=log):
         address = f"http://127.0.0.1:{port}"
         wait_until(lambda: answers(f"{address}/accounts/login/"), "the web server answers", log)
+        yield address
+
+
+@pytest.fixture(scope="package")
+def shared_web(told, tmp_path_factory):
+    """One web server for all tests that do it no harm: it keeps nothing of what the database held before."""
+    with web_server(told, tmp_path_factory.mktemp("web") / "web.log") as address:
+        yield address
+
+
+@pytest.fixture
+def web(environment, shared_web):
+    return shared_web
+
+
+@pytest.fixture
+def own_web(environment, tmp_path):
+    """For tests that tell it something else, or put it out of step."""
+    with web_server(environment, tmp_path / "web.log") as address:
         yield address
 
 
@@ -94,7 +119,8 @@ def worker(environment: dict, log: Path, *, wait: bool = True):
     """A running Celery worker. Its queue starts empty: messages of earlier tests mean nothing here."""
     if environment["REDIS_URL"] == settings.REDIS_URL:
         redis.Redis.from_url(settings.REDIS_URL).flushdb()
-    command = ("celery", "-A", "ntl_web", "worker", "--concurrency", "1", "--loglevel", "INFO")
+    # It need not ask who else is there, for which it would wait a second.
+    command = ("celery", "-A", "ntl_web", "worker", "--concurrency", "1", "--loglevel", "INFO", "--without-mingle")
     with process(sys.executable, "-m", *command, environment=environment, log=log) as child:
         if wait:
             wait_until(lambda: "ready" in log.read_text(errors="replace"), "the worker is ready", log)
@@ -190,19 +216,26 @@ def following_csv(consumers: list[Consumer], rows: slice = slice(None)) -> str:
     return "\n".join(lines)
 
 
-@pytest.fixture
-def page(tmp_path):
+@pytest.fixture(scope="package")
+def browser():
     # With neither, Playwright takes its own build, which scripts/setup.sh --browser installs where apt has no Chromium.
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser):
+    """A page that shares nothing with those of other tests, not even who is logged in."""
+    with browser.new_context(viewport={"width": 1440, "height": 900}) as context:
+        page = context.new_page()
         page.set_default_timeout(PATIENCE_SECONDS * 1000)
         expect.set_options(timeout=PATIENCE_SECONDS * 1000)
         errors = []
         page.on("pageerror", lambda error: errors.append(str(error)))
         yield page
-        browser.close()
     assert errors == [], "errors in the pages' scripts"
 
 

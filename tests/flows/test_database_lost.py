@@ -53,8 +53,8 @@ def test_work_that_lost_its_database_is_finished_by_the_next_rounds(waiting, own
     assert list(ScoringShard.objects.order_by("pk").values_list("status", "attempts")[1:2]) == [("done", 2)]
 
 
-def test_pages_that_lost_their_database_find_it_again_at_the_next_request(environment, web):
-    health = f"{web}/health/"
+def test_pages_that_lost_their_database_find_it_again_at_the_next_request(environment, own_web):
+    health = f"{own_web}/health/"
     assert answers(health)
     assert terminate_connections() > 0
     assert answers(health)

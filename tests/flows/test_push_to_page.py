@@ -1,5 +1,6 @@
 """A head-end sends with the official client, and pages that are open follow by themselves."""
 
+from contextlib import ExitStack
 from datetime import UTC, datetime, time, timedelta
 
 import pytest
@@ -40,11 +41,12 @@ def log_in(page, web):
 def test_what_the_client_sends_is_on_open_pages_by_itself(page, web, environment, sam, key, quiet_city, tmp_path):
     start = datetime.combine(made_up.FIRST_DAY + timedelta(days=DAYS_BEFORE), time(), UTC)
     curves = made_up.curves()[:, DAYS_BEFORE:].reshape(made_up.METERS, -1)
-    with worker(environment, tmp_path / "worker.log"), Client(web, key) as client:
+    with worker(environment, tmp_path / "worker.log"), Client(web, key) as client, ExitStack() as windows:
         log_in(page, web)
         page.goto(f"{web}/consumers/{quiet_city[0].number}/")
         expect(page.get_by_text("data until 23 Feb 2026").first).to_be_visible()
-        queue = page.context.browser.new_context(storage_state=page.context.storage_state()).new_page()
+        another = page.context.browser.new_context(storage_state=page.context.storage_state())
+        queue = windows.enter_context(another).new_page()
         queue.goto(f"{web}/cases/")
         expect(queue.get_by_text("No open cases")).to_be_visible()
 

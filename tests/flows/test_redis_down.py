@@ -79,14 +79,14 @@ def imported(count: int) -> bool:
 
 
 def test_without_redis_files_are_taken_and_are_imported_once_it_is_back(
-    own_redis, web, key, cookie, environment, tmp_path
+    own_redis, own_web, key, cookie, environment, tmp_path
 ):
-    send_by_api(web, key, "M-1")  # the web server has met Redis
+    send_by_api(own_web, key, "M-1")  # the web server has met Redis
     own_redis.freeze()
-    send_by_api(web, key, "M-2")
+    send_by_api(own_web, key, "M-2")
     own_redis.kill()
-    send_by_api(web, key, "M-3")
-    send_by_page(web, cookie, "M-4")
+    send_by_api(own_web, key, "M-3")
+    send_by_page(own_web, cookie, "M-4")
     log = tmp_path / "worker.log"
     with worker(environment, log, wait=False) as working, timetable(environment, tmp_path / "beat.log") as ticking:
         wait_until(lambda: misses_redis(log) == 1, "the worker looks for Redis", log)
@@ -96,7 +96,7 @@ def test_without_redis_files_are_taken_and_are_imported_once_it_is_back(
 
         # Worker and timetable outlast it as well, though it comes back empty.
         own_redis.kill()
-        send_by_api(web, key, "M-5")
+        send_by_api(own_web, key, "M-5")
         wait_until(lambda: misses_redis(log) == 2, "the worker misses Redis", log)
         own_redis.start()
         wait_until(lambda: imported(5), "the last file is imported", log)
