@@ -144,6 +144,9 @@ class Assembler:
     def days_of_group(self, columns: Columns, fallback: Fallback) -> Iterator[Days]:
         """As days_of_meters, of readings in any order: the quick way for meters that read at the same moments."""
         grid = None if self.statement.is_register else grid_of(columns)
+        if grid is not None and (skipped := self.skipped(grid.minutes)).any():
+            columns = self.refuse(columns, np.isin(columns.local, grid.minutes[skipped]), self.never_shown())
+            grid = grid_of(columns)
         if grid is not None and (found := self.days_of_grid(columns, grid)) is not None:
             even, days = found
             yield from days
@@ -155,7 +158,7 @@ class Assembler:
         """Days of the meters of which nothing has to be refused, and (M,) bool which of the grid's meters these are.
         None where the clock or the interval of the stamps asks for a closer look."""
         stamps = self.clock_of_grid(grid.minutes)
-        apart = np.diff(stamps.utc) if stamps else np.zeros(0, int)
+        apart = np.diff(stamps.utc)
         if not len(apart) or apart.min() <= 0 or apart.max() > DAY * 400:
             return None
         interval, times_found = (found[-1] for found in _by_count(apart))
@@ -170,7 +173,7 @@ class Assembler:
         factor = self.statement.factor * (interval / 60 if self.statement.is_power else 1)
         matrix, quality = grid.filled(columns, columns.values if factor == 1 else columns.values * factor)
         # However the missing readings lie, most neighbours of such a meter are one interval apart.
-        missing = np.isnan(matrix).sum(axis=1)
+        missing = np.zeros(len(matrix), dtype=int) if grid.cells is None else np.isnan(matrix).sum(axis=1)
         even = 3 * missing + 2 * (len(apart) - times_found) < len(apart)
         if matrix.size - missing.sum() < len(columns):  # some stamps have several values
             even &= np.bincount(columns.meters - grid.first_meter) == matrix.shape[1] - missing
@@ -190,14 +193,24 @@ class Assembler:
         )
         return even, self.by_width(found, int(interval))
 
-    def clock_of_grid(self, minutes: np.ndarray) -> Columns | None:
-        """Stamps that several meters share, brought to UTC; None where some of them never existed."""
+    def clock_of_grid(self, minutes: np.ndarray) -> Columns:
+        """Stamps that several meters share, brought to UTC."""
         nothing = np.zeros(len(minutes), dtype=bool)
         stamps = Columns(nothing, minutes, minutes, minutes, minutes)
         if self.reading.dates_only or self.reading.zoned:
             return self.with_clocks(stamps)
-        utc, skipped = times.to_utc(minutes, nothing, times.zone(self.statement.timezone))
-        return None if skipped.any() else replace(stamps, utc=utc)
+        utc, _skipped = times.to_utc(minutes, nothing, times.zone(self.statement.timezone))
+        return replace(stamps, utc=utc)
+
+    def skipped(self, minutes: np.ndarray) -> np.ndarray:
+        """Which of these stamps the stated clock never showed: (T,) bool, or none of them."""
+        if self.reading.dates_only or self.reading.zoned:
+            return np.zeros(0, dtype=bool)
+        return times.to_utc(minutes, np.zeros(len(minutes), dtype=bool), times.zone(self.statement.timezone))[1]
+
+    def never_shown(self) -> str:
+        zone = self.statement.timezone
+        return _("this time does not exist: clocks in %(zone)s were put forward over it") % {"zone": zone}
 
     def days_of_meters(self, columns: Columns, fallback: Fallback) -> Iterator[Days]:
         columns = self.with_clocks(columns)
@@ -229,12 +242,7 @@ class Assembler:
         if clock.is_fixed:
             return replace(columns, utc=columns.local - np.int32(clock.offsets[0]))
         utc, skipped = times.to_utc(columns.local, shown_again(columns), clock)
-        columns = self.refuse(
-            replace(columns, utc=utc),
-            skipped,
-            _("this time does not exist: clocks in %(zone)s were put forward over it")
-            % {"zone": self.statement.timezone},
-        )
+        columns = self.refuse(replace(columns, utc=utc), skipped, self.never_shown())
         # The second time round, 01:00 follows 01:30.
         order = order_of(columns.meters, columns.utc)
         return columns if order is None else columns[order]
@@ -475,12 +483,15 @@ def days_of_matrix(
     first_day, last_day = slots[0] // slots_a_day, slots[-1] // slots_a_day
     days = np.arange(first_day, last_day + 1, dtype=np.int32)
     if len(days) * slots_a_day > len(slots):
+        places = slots - first_day * slots_a_day
+        if places[-1] - places[0] + 1 == len(places):
+            places = slice(places[0], places[-1] + 1)  # no gap: many times as quick
         whole = np.full((len(kwh), len(days) * slots_a_day), np.nan, dtype=np.float32)
-        whole[:, slots - first_day * slots_a_day] = kwh
+        whole[:, places] = kwh
         kwh = whole
         if quality is not None:
             flags = np.zeros(kwh.shape, dtype=np.int8)
-            flags[:, slots - first_day * slots_a_day] = quality
+            flags[:, places] = quality
             quality = flags
     found = Days(
         np.repeat(meters.astype(np.int32), len(days)),

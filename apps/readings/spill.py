@@ -23,7 +23,8 @@ GROUP_READINGS = RUN_READINGS // 2
 # Twenty years of five minutes, and some of them sent twice. What has more is no meter, and would not fit in memory.
 METER_MOST_READINGS = 2_500_000
 
-COLUMNS = {"meters": "i4", "minutes": "i4", "values": "f8", "lines": "i4", "quality": "i1"}
+# Of a run; which meter a reading is of, its place says. The quality comes last: most files say nothing of it.
+COLUMNS = {"minutes": "i4", "values": "f8", "lines": "i4", "quality": "i1"}
 # Where in a run each column begins, in bytes a reading.
 OFFSETS = dict(zip(COLUMNS, np.cumsum([0] + [np.dtype(kind).itemsize for kind in COLUMNS.values()]), strict=False))
 
@@ -33,6 +34,7 @@ class Run:
     """Readings sorted by meter; in each meter in the order of the file."""
 
     columns: dict[str, np.ndarray] | None  # None: on disk
+    has_quality: bool
     start: int  # where its first column begins in the disk file
     first_meter: int
     ends: np.ndarray  # (M,) int32, where each meter from the first on ends
@@ -47,10 +49,31 @@ class Run:
         low, high = (0 if place < 0 else int(self.ends[place]) for place in places)
         return low, high
 
+    def counts(self, first: int, last: int) -> np.ndarray:
+        """(last - first,) how many readings there are of each of these meters."""
+        ends = np.append(0, self.ends)
+        return np.diff(ends[np.clip(np.arange(first, last + 1) - self.first_meter, 0, len(self.ends))])
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What of a run belongs to a group."""
+
+    run: Run
+    low: int
+    high: int
+    counts: np.ndarray  # of each meter of the group
+
+    @property
+    def is_even(self) -> bool:
+        """Are there as many readings of each meter?"""
+        return self.counts.min() == self.counts.max()
+
 
 class Spill:
     def __init__(self) -> None:
         self.folder = Path(settings.MEDIA_ROOT) / "uploads"  # beside the raw files, where there is room for them
+        self.meters = np.empty(RUN_READINGS, "i4")
         self.buffer = empty_buffer()
         self.filled = 0
         self.file = None
@@ -66,21 +89,26 @@ class Spill:
 
     def add(self, block: Block) -> None:
         """Readings in the order of the file; what was not sent is left out."""
-        columns = {name: getattr(block, name) for name in COLUMNS}
+        columns = {name: getattr(block, name) for name in ("meters", *COLUMNS) if getattr(block, name) is not None}
         missing = np.isnan(block.values)
         if missing.any():
-            columns = {name: None if column is None else column[~missing] for name, column in columns.items()}
-        size, done = len(columns["values"]), 0
+            columns = {name: column[~missing] for name, column in columns.items()}
+        meters, flags = columns.pop("meters"), columns.pop("quality", None)
+        if flags is not None and flags.any() and not self.has_quality:
+            self.has_quality = True
+            self.buffer["quality"][: self.filled] = 0
+        size, done = len(meters), 0
         while done < size:
             if self.filled == RUN_READINGS:
                 self._put_by()
-            taken = min(size - done, RUN_READINGS - self.filled)
-            place = slice(self.filled, self.filled + taken)
+            some = slice(done, min(done + RUN_READINGS - self.filled, size))
+            place = slice(self.filled, self.filled + some.stop - done)
+            self.meters[place] = meters[some]
             for name, column in columns.items():
-                self.buffer[name][place] = 0 if column is None else column[done : done + taken]
-            self.has_quality |= columns["quality"] is not None and bool(self.buffer["quality"][place].any())
-            self.filled += taken
-            done += taken
+                self.buffer[name][place] = column[some]
+            if self.has_quality:
+                self.buffer["quality"][place] = 0 if flags is None else flags[some]
+            self.filled, done = place.stop, some.stop
 
     def __len__(self) -> int:
         return self.filled + sum(run.size for run in self.runs)
@@ -89,7 +117,7 @@ class Spill:
         """All readings, in groups of whole meters that follow each other; each meter's in the order of the file."""
         if not self.runs and self.filled <= GROUP_READINGS:
             if self.filled:
-                yield self._block({name: column[: self.filled] for name, column in self.buffer.items()})
+                yield Block(self.meters[: self.filled], **self._filled())
             return
         if self.filled:
             self._put_by()
@@ -98,20 +126,23 @@ class Spill:
 
     def _put_by(self) -> None:
         """Sort the buffer by meter; too many runs in memory go to disk."""
-        columns = {name: column[: self.filled] for name, column in self.buffer.items()}
-        meters = columns["meters"]
+        columns, meters = self._filled(), self.meters[: self.filled]
         in_memory = sum(run.columns is not None for run in self.runs)
         if (meters[1:] < meters[:-1]).any():
             order = np.argsort(meters, kind="stable")
             columns = {name: column[order] for name, column in columns.items()}
-            meters = columns["meters"]
+            meters = meters[order]
         elif self.file is None and in_memory < RUNS_IN_MEMORY:
             self.buffer = empty_buffer()  # the old one is the run
         ends = np.searchsorted(meters, np.arange(meters[0], meters[-1] + 1, dtype=np.int32), side="right")
-        self.runs.append(Run(columns, 0, int(meters[0]), ends.astype(np.int32)))
+        self.runs.append(Run(columns, self.has_quality, 0, int(meters[0]), ends.astype(np.int32)))
         self.filled = 0
         if in_memory == RUNS_IN_MEMORY or self.file:
             self._to_disk()
+
+    def _filled(self) -> dict[str, np.ndarray]:
+        names = [name for name in COLUMNS if name != "quality" or self.has_quality]
+        return {name: self.buffer[name][: self.filled] for name in names}
 
     def _to_disk(self) -> None:
         if self.file is None:
@@ -148,28 +179,40 @@ class Spill:
             first = last
 
     def _gathered(self, first: int, last: int) -> Block:
-        pieces = [(run, *run.bounds(first, last)) for run in self.runs]
-        pieces = [(run, low, high) for run, low, high in pieces if high > low]
-        if len(pieces) == 1 and pieces[0][0].columns is not None:
-            run, low, high = pieces[0]
-            return self._block({name: column[low:high] for name, column in run.columns.items()})
-        size = sum(high - low for _run, low, high in pieces)
-        columns = {}
-        for name, kind in COLUMNS.items():
-            columns[name] = column = np.empty(size, kind)
-            done = 0
-            for run, low, high in pieces:
-                into = column[done : done + high - low]
-                if run.columns is not None:
-                    into[:] = run.columns[name][low:high]
+        """Meter after meter where all have as many readings in each run, as meters that read together do; else run
+        after run."""
+        pieces = [Piece(run, *run.bounds(first, last), run.counts(first, last)) for run in self.runs]
+        pieces = [piece for piece in pieces if piece.high > piece.low]
+        each = np.arange(first, last, dtype=np.int32)
+        in_step = all(piece.is_even for piece in pieces)
+        counts = [sum(piece.counts for piece in pieces)] if in_step else [piece.counts for piece in pieces]
+        meters = np.concatenate([np.repeat(each, found) for found in counts])
+        names = [name for name in COLUMNS if name != "quality" or self.has_quality]
+        if len(pieces) == 1:
+            return Block(meters, **{name: self._column(name, pieces[0]) for name in names})
+        columns = {name: np.empty(len(meters), COLUMNS[name]) for name in names}
+        done = 0
+        for piece in pieces:
+            size = piece.high - piece.low
+            for name, column in columns.items():
+                if in_step:
+                    width, begin = size // len(each), done // len(each)
+                    into = column.reshape(len(each), -1)[:, begin : begin + width]
+                    into[:] = self._column(name, piece).reshape(len(each), -1)
                 else:
-                    _read(self.file, into, run.start + run.size * int(OFFSETS[name]) + low * column.itemsize)
-                done += high - low
-        return self._block(columns)
+                    column[done : done + size] = self._column(name, piece)
+            done += size
+        return Block(meters, **columns)
 
-    def _block(self, columns: dict[str, np.ndarray]) -> Block:
-        quality = columns["quality"] if self.has_quality else None
-        return Block(**{**columns, "quality": quality})
+    def _column(self, name: str, piece: Piece) -> np.ndarray:
+        run, size = piece.run, piece.high - piece.low
+        if name == "quality" and not run.has_quality:
+            return np.zeros(size, COLUMNS[name])
+        if run.columns is not None:
+            return run.columns[name][piece.low : piece.high]
+        column = np.empty(size, COLUMNS[name])
+        _read(self.file, column, run.start + run.size * int(OFFSETS[name]) + piece.low * column.itemsize)
+        return column
 
 
 def empty_buffer() -> dict[str, np.ndarray]:

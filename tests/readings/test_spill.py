@@ -102,6 +102,39 @@ def test_readings_come_back_by_meter_and_in_the_order_of_the_file(tiny):
         assert one.meters.max() < other.meters.min(), "no meter is parted"
 
 
+@pytest.mark.parametrize("by_time", [True, False])
+@pytest.mark.parametrize("flagged", [True, False])
+def test_meters_that_read_together_come_back_one_after_the_other(tiny, monkeypatch, by_time, flagged):
+    monkeypatch.setattr(spill, "RUN_READINGS", 64)
+    meters, minutes = (order.ravel() for order in np.meshgrid(np.arange(4), np.arange(40), indexing="ij"))
+    order = np.lexsort((meters, minutes)) if by_time else np.arange(160)
+    quality = np.where(np.arange(160) < 100, 0, 2).astype("i1") if flagged else None
+    with Spill() as spilled:
+        for start in range(0, 160, 16):
+            rows = order[start : start + 16]
+            some = None if quality is None or start < 80 else quality[rows]
+            spilled.add(block(meters[rows], minutes[rows], rows, rows, some))
+        groups = list(spilled.groups())
+    for group in groups:
+        assert group.minutes.tolist() == [*range(40)] * len(set(group.meters.tolist()))
+        assert (group.meters * 40 + group.minutes == group.lines).all()
+        if flagged:
+            assert (group.quality[group.quality > 0] == 2).all()
+    found = np.concatenate([group.lines for group in groups])
+    assert found.tolist() == [*range(160)]
+
+
+def test_a_stamp_that_clocks_never_showed_is_refused_of_all_meters_and_they_go_the_quick_way(monkeypatch):
+    hours = np.datetime64("2026-03-29T00:00", "m").astype(int) + 60 * np.arange(24)
+    sent = block(np.repeat([0, 1], 24), np.tile(hours, 2), np.ones(48), np.arange(48))
+    reading = Reading(Rejects(10), names=["M0", "M1"], zoned=False, dates_only=False)
+    assembler = Assembler(Statement("Europe/Berlin"), reading)
+    monkeypatch.setattr(assembler, "days_of_meters", None)  # the other way
+    found = list(assembler.days_of_groups([Columns.of(sent)], np.zeros(2, int)))
+    assert sorted(line for line, *_rest in reading.rejects.kept) == [2, 26]
+    assert [np.isfinite(part.kwh).sum() for part in found] == [46]
+
+
 def test_a_column_that_is_no_meter_does_not_fill_the_memory(tiny, monkeypatch):
     monkeypatch.setattr(spill, "METER_MOST_READINGS", 100)
     with Spill() as spilled:
