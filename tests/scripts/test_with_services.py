@@ -16,7 +16,7 @@ SCRIPTS = Path(__file__).parents[2] / "scripts"
 QUERY = """
 import os, psycopg, redis
 with psycopg.connect(os.environ["DATABASE_URL"].replace("postgis:", "postgresql:")) as connection:
-    connection.execute("CREATE EXTENSION postgis")
+    connection.execute("CREATE EXTENSION IF NOT EXISTS postgis")
 redis.Redis.from_url(os.environ["REDIS_URL"]).ping()
 print("both answer", flush=True)
 """
@@ -27,15 +27,22 @@ def free_port() -> str:
         return str(server.getsockname()[1])
 
 
-@pytest.fixture
-def environment() -> Iterator[dict[str, str]]:
+@pytest.fixture(scope="module")
+def state() -> Iterator[dict[str, str]]:
+    """A folder with a database cluster, which takes longer to make than all else here."""
     # Not tmp_path: pytest closes that to all others, and root's PostgreSQL runs as another user.
-    state = tempfile.mkdtemp(prefix="ntl-web-test-", dir="/var/tmp")
+    folder = tempfile.mkdtemp(prefix="ntl-web-test-", dir="/var/tmp")
     environment = {key: value for key, value in os.environ.items() if key not in {"DATABASE_URL", "REDIS_URL"}}
-    environment |= {"NTL_STATE_DIR": state, "NTL_PG_PORT": free_port(), "NTL_REDIS_PORT": free_port()}
+    environment |= {"NTL_STATE_DIR": folder, "NTL_PG_PORT": free_port(), "NTL_REDIS_PORT": free_port()}
     yield environment
     subprocess.run([SCRIPTS / "services.sh", "remove"], env=environment, check=True, capture_output=True)
-    shutil.rmtree(state, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def environment(state: dict[str, str]) -> Iterator[dict[str, str]]:
+    yield state
+    subprocess.run([SCRIPTS / "services.sh", "stop"], env=state, check=True, capture_output=True)
 
 
 def with_services(environment: dict[str, str], code: str) -> subprocess.Popen[str]:
