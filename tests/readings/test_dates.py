@@ -7,7 +7,7 @@ import pytest
 
 from apps.readings import importers
 from apps.readings.guessing import guess
-from apps.readings.importers import dates
+from apps.readings.importers import dates, months
 from apps.readings.importers.base import FileFault, Reading, Rejects
 from tests.readings.files import send
 
@@ -143,11 +143,50 @@ def test_a_day_that_is_still_to_come_is_not_meant(tmp_path, monkeypatch):
         ("45741.0104167", "2025-03-25T00:15"),
         ("1742861700000000000", "2025-03-25T00:15"),
         ("1742861700000000", "2025-03-25T00:15"),
+        ("25-Mar-2025 13:00", "2025-03-25T13:00"),
+        ("25-MAR-25 01:00:00 PM", "2025-03-25T13:00"),
+        ("25MAR2025:13:00:00", "2025-03-25T13:00"),
+        ("2025-Mar-25 13:00", "2025-03-25T13:00"),
+        ("Mar 25 2025", "2025-03-25T00:00"),
+        ('"March 25th, 2025 1:00 PM"', "2025-03-25T13:00"),
+        ('"Tuesday, 25 March 2025 13:00"', "2025-03-25T13:00"),
+        ("Tue Mar 25 13:00:00 2025", "2025-03-25T13:00"),
+        ("25-Mar-2025T13:00:00+01:00", "2025-03-25T12:00"),
+        ("25. März 2025 13:00", "2025-03-25T13:00"),
+        ("1er août 2025", "2025-08-01T00:00"),
+        ("25 de marzo de 2025", "2025-03-25T00:00"),
+        ("25 Ağu 2025", "2025-08-25T00:00"),
+        ("25 października 2025", "2025-10-25T00:00"),
     ],
 )
 def test_a_stamp_is_understood_as_its_program_writes_it(tmp_path, text, moment):
     found, reading = stamps(tmp_path, f"meter,time,kwh\nM-1,{text},1\n")
     assert (found, reading.rejects.kept) == ([moment], [])
+
+
+def test_names_of_months_leave_no_question_of_order_and_a_wrong_one_is_a_rejected_line(tmp_path):
+    rows = [f"M-1,{day},1\n" for day in ("03-Apr-2025", "03-Foo-2025", "31-Feb-2025", "03-Apr-2025 24:30")]
+    found, reading = stamps(tmp_path, "meter,date,kwh\n" + "".join(rows))
+    assert (found, reading.date_order) == (["2025-04-03T00:00"], None)
+    assert [kept[0] for kept in reading.rejects.kept] == [3, 4, 5]
+
+
+def test_names_of_months_are_understood_once_for_each_text(tmp_path, monkeypatch):
+    asked = []
+    understood = months.in_numbers
+    monkeypatch.setattr(months, "in_numbers", lambda column: asked.append(len(column)) or understood(column))
+    days = [f"{moment:%d-%b-%Y %H:%M}" for moment in hours_from("2025-03-01", 2)]
+    found, _reading = stamps(
+        tmp_path, "meter,time,kwh\n" + "".join(f"M-{m},{day},1\n" for m in range(500) for day in days)
+    )
+    assert len(found) == 48
+    assert max(asked) <= 100, "the first rows to look at, or each text once"
+
+
+@pytest.mark.parametrize("names", ["5-Jan-2025,6-Jan-2025,7-Jan-2025", "January 5 2025,January 6 2025,January 7 2025"])
+def test_columns_may_be_days_with_names_of_months(tmp_path, names):
+    found, reading = stamps(tmp_path, f"meter,{names}\nA,1,2,3\n")
+    assert (found[0], len(found), reading.names) == ("2025-01-05T00:00", 3, ["A"])
 
 
 def test_thirteen_in_the_afternoon_is_no_time(tmp_path):

@@ -9,6 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from apps.readings.importers import months
+
 # English, German, French, Spanish, Portuguese, Italian, Dutch, Turkish, Polish, as senders spell them once `word` has
 # taken away case, accents and signs.
 METER = {
@@ -120,6 +122,7 @@ def unit_of(name: str) -> str | None:
 
 
 DIGITS = r"^((?:19|20)\d{2})(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})?$"  # 20260301073000, with seconds or without
+LETTERS = r"\p{L}{3}"
 SPREADSHEET_1970 = 25569  # days since 1900, as spreadsheets count them
 SPREADSHEET_MINUTES = 0.1  # four decimals of a day are 9 seconds
 
@@ -193,8 +196,9 @@ def stamps_of(column: pa.Array, month_first: bool = False, *, counted: bool = Tr
         return stamps_of(distinct, month_first, counted=counted).take(indices)
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
         return _typed_stamps(column)
-    stamps = _text_stamps(pc.cast(column, pa.string()), month_first)
-    return stamps if stamps.valid.all() or not counted else _with_counted(stamps, pc.cast(column, pa.string()))
+    column = pc.cast(column, pa.string())
+    stamps = _with_named_months(_text_stamps(column, month_first), column)
+    return stamps if stamps.valid.all() or not counted else _with_counted(stamps, column)
 
 
 def _typed_stamps(column: pa.Array) -> Stamps:
@@ -218,6 +222,15 @@ def _text_stamps(texts: pa.Array, month_first: bool) -> Stamps:
                 into[better] = source[better]
         if stamps.valid.all():
             break
+    return stamps
+
+
+def _with_named_months(stamps: Stamps, texts: pa.Array) -> Stamps:
+    named = np.zeros(0, dtype=bool) if stamps.valid.all() else ~stamps.valid & _rows(texts, LETTERS)
+    if named.any():
+        found = _text_stamps(months.in_numbers(pc.filter(texts, pa.array(named))), month_first=False)
+        for into, source in zip(vars(stamps).values(), vars(found).values(), strict=True):
+            into[named] = source
     return stamps
 
 

@@ -1,6 +1,7 @@
 """Rows are meters, columns are days: one reading a day, as the public SGCC data comes."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -13,12 +14,16 @@ from apps.readings.importers.tables import Table, has_decimal_comma
 from apps.readings.importers.wide_times import looks_like_stamps, matrix
 
 
+@lru_cache(maxsize=8)
+def days_named(table: Table, month_first: bool) -> texts.Stamps:
+    """Names of columns as dates. A number of ten digits is rather a meter's than a count of seconds."""
+    return texts.stamps_of(pa.array(table.columns, pa.string()), month_first, counted=False)
+
+
 class WideDays:
     def day_columns(self, table: Table, reading: Reading | None = None) -> tuple[list[int], texts.Stamps]:
         """Positions of the columns whose name is a date, and those dates."""
-        # A number of ten digits is rather a meter's than a count of seconds.
-        month_first = dates.of_names(table, reading)
-        stamps = texts.stamps_of(pa.array(table.columns, pa.string()), month_first, counted=False)
+        stamps = days_named(table, dates.of_names(table, reading))
         columns = np.flatnonzero(stamps.valid)
         return columns.tolist(), stamps.take(columns)
 

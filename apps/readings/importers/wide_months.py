@@ -11,31 +11,10 @@ from apps.readings.importers import texts
 from apps.readings.importers.base import Block, FileFault, Reading, RegisterPeriods
 from apps.readings.importers.event_tables import nothing
 from apps.readings.importers.long import find_meter, no_name
+from apps.readings.importers.months import MONTHS
 from apps.readings.importers.tables import Table, has_decimal_comma
 from apps.readings.importers.wide_times import UNIT_BEHIND, looks_like_stamps, matrix
 
-# English, German, French, Spanish, Portuguese, Italian, Dutch, Turkish, Polish.
-MONTHS = {
-    name: month
-    for month, names in enumerate(
-        (
-            "january jan januar janvier janv enero ene janeiro gennaio gen januari ocak oca styczen sty",
-            "february feb februar fevrier fevr fev febrero fevereiro febbraio februari subat sub luty lut",
-            "march mar marz mrz mars marzo marco maart mrt mart marzec",
-            "april apr avril avr abril abr aprile nisan nis kwiecien kwi",
-            "may mai mayo maio maggio mag mei mayis maj",
-            "june jun juni juin junio junho giugno giu haziran haz czerwiec cze",
-            "july jul juli juillet juil julio julho luglio lug temmuz tem lipiec lip",
-            "august aug aout agosto ago augustus agustos agu sierpien sie",
-            "september sep sept septembre septiembre setembro set settembre eylul eyl wrzesien wrz",
-            "october oct oktober okt octobre octubre outubro out ottobre ott ekim eki pazdziernik paz",
-            "november nov novembre noviembre novembro kasim kas listopad lis",
-            "december dec dezember dez decembre diciembre dic dezembro dicembre aralik ara grudzien gru",
-        ),
-        start=1,
-    )
-    for name in names.split()
-}
 SHAPES = (
     r"(?P<year>(?:19|20)\d\d)_(?P<month>\d\d?)",
     r"(?P<month>\d\d?)_(?P<year>(?:19|20)\d\d)",
