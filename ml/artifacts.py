@@ -24,7 +24,7 @@ from ml.novelty import Novelty
 from ml.stage import Stage
 from ml.unsupervised import Unsupervised
 
-FORMAT = 2
+FORMAT = 3
 MANIFEST = "manifest.json"
 LIBRARIES = ("numpy", "lightgbm", "safetensors")
 """Those that a saved model's figures depend on; scikit-learn and torch leave plain arrays behind."""

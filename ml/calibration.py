@@ -9,7 +9,7 @@ from ml.evaluation.truth import PREVALENCE
 QUANTILES = np.concatenate([np.linspace(0, 0.9, 46), np.linspace(0.9, 0.99, 19)[1:]])
 TAIL_FROM = 0.97
 MOST_RARE = 6.0
-SCORE_AT = {1.0: 0.0, 0.10: 0.3, 0.05: 0.5, 0.02: 0.7, 0.005: 0.9, 0.0001: 1.0}
+SCORE_AT = {1.0: 0.0, 0.10: 0.3, 0.05: 0.5, 0.02: 0.7, 0.005: 0.9, 0.0001: 0.99, 1e-6: 1.0}
 """Share of honest meters that score higher, to the score: the thresholds of the levels are false-alarm rates."""
 
 

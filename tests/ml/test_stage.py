@@ -34,6 +34,13 @@ def test_no_evidence_at_all_is_a_score_of_nothing(stage):
     assert sum(shares.values())[0] == 0
 
 
+def test_an_odd_habit_alone_lifts_a_meter_only_so_far_and_what_knows_theft_any_distance(stage):
+    odd, odder = (stage.fuse({"statistical": np.array([rarity]), "booster": np.array([1.0])})[0] for rarity in (2, 5))
+    sure, surer = (stage.fuse({"statistical": np.array([1.0]), "booster": np.array([rarity])})[0] for rarity in (2, 5))
+    assert odd == odder
+    assert surer > sure
+
+
 def test_the_balance_speaks_where_there_is_a_trusted_sum_meter(ensemble, street):
     street[3, 60:] *= 0.3
     judged = ensemble.judge(half_measured(street, sums=make_street()[:10].sum(0)[None] * 1.04))
