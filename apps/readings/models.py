@@ -325,6 +325,34 @@ class ValidationHit(models.Model):
         indexes = [
             models.Index(fields=["meter", "channel", "day"], name="hit_of_meter_and_day"),
             models.Index(fields=["rule", "last_day"], name="hit_of_rule"),
+            models.Index(fields=["-last_day", "-day", "id"], name="hit_newest_first"),
+            models.Index(fields=["day"], name="hit_by_first_day"),
+        ]
+
+
+class HitCountQuerySet(models.QuerySet):
+    def visible_to(self, user):
+        if user.sees_everything:
+            return self
+        return self.filter(zone__in=Zone.objects.visible_to(user).values("pk"))
+
+
+class HitCount(models.Model):
+    """How many hits of a rule begin and end on a day in a zone; null: of meters that stood nowhere."""
+
+    zone = models.ForeignKey(Zone, models.CASCADE, null=True, related_name="+", verbose_name=_("zone"))
+    rule = models.CharField(_("rule"), max_length=32)
+    day = models.DateField(_("day"))
+    begun = models.PositiveIntegerField()
+    ended = models.PositiveIntegerField()
+
+    objects = HitCountQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["day", "zone", "rule"], nulls_distinct=False, name="one_count_per_day_zone_and_rule"
+            )
         ]
 
 
@@ -405,6 +433,7 @@ class ValidationShard(models.Model):
     error = models.TextField(blank=True)
     first_day = models.DateField(null=True)  # of what was done
     last_day = models.DateField(null=True)
+    hit_days = ArrayField(models.DateField(), default=list)  # on which hits begin or end otherwise than before
 
 
 class Completeness(models.Model):
@@ -435,6 +464,8 @@ class MeterState(models.Model):
     unvalidated_until = models.DateField(null=True)
     # Of the curve of its last whole week: meters with one key sent the same curve. Null: there is no such week.
     week_key = models.BigIntegerField(null=True)
+    # Of where it stood and when, as validation last saw it; null: it has not looked yet.
+    stays = models.BigIntegerField(null=True)
     first_day = models.DateField()
     last_day = models.DateField()
     # The coarsest interval that its days came in: meters are compared only with meters that say as much as they do.

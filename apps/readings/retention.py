@@ -25,6 +25,7 @@ from apps.readings.models import (
     Upload,
     ValidationHit,
 )
+from apps.readings.validation import counting
 
 CHUNK = 1024
 
@@ -68,6 +69,7 @@ def forget(before: date, *, dry_run: bool) -> Iterator[Forgotten]:
             rows.order_by()._raw_delete(rows.db)
     yield _forget_files(uploads, dry_run)
     if not dry_run:
+        counting.count_hits()
         MeterState.objects.filter(first_day__lt=before, last_day__gte=before).update(first_day=before)
 
 

@@ -86,7 +86,8 @@ class ValidationHits(ListAPIView):
     def get_queryset(self):
         if not self.request.user.is_authenticated:  # the API's description is made without anybody asking
             return ValidationHit.objects.none()
-        return reports.for_list(self.request.user).annotate(zone_code=ZONE_CODE)
+        hits = ValidationHit.objects.visible_to(self.request.user)
+        return reports.for_list(hits).annotate(zone_code=ZONE_CODE)
 
     @extend_schema(tags=["readings"])
     def get(self, request, *args, **kwargs):

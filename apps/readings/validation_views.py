@@ -29,13 +29,13 @@ may_edit = permission_required("readings.add_readingedit", raise_exception=True)
 def data_quality(request):
     """Hits of the rules by rule, zone and week, the completeness of readings, and the hits one by one."""
     zones = list(Zone.objects.visible_to(request.user).defer("area"))
-    hits = reports.for_list(request.user)
+    hits = reports.newest_first(reports.of_user(request.user))
     chosen = reports.HitFilter(request.GET, queryset=hits, request=request)
-    page = Paginator(chosen.qs, HITS_ON_A_PAGE).get_page(request.GET.get("page"))
+    page = Paginator(chosen.qs.values_list("pk", flat=True), HITS_ON_A_PAGE).get_page(request.GET.get("page"))
     context = {
         "filter": chosen,
         "page": page,
-        "rows": reports.rows(list(page), zones),
+        "rows": reports.rows(page, zones),
         "narrowed": any(value for key, value in request.GET.items() if key != "page"),
     }
     if request.htmx:
@@ -44,8 +44,8 @@ def data_quality(request):
     context |= {"until": until, "days": reports.SHOWN_DAYS, "zones": zones}
     if until:
         context |= {
-            "lines": reports.lines(hits, zones, until),
-            "worst": reports.worst_meters(hits, zones, until),
+            "lines": reports.lines(request.user, zones, until),
+            "worst": reports.worst_meters(request.user, zones, until),
             "completeness": reports.completeness(zones, until),
             "weeks": reports.TREND_WEEKS,
             "waiting": waiting,

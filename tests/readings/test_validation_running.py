@@ -235,6 +235,7 @@ def test_two_thousand_meters_take_no_more_questions_than_twenty(north):
             validate_pending()
         return len(asked)
 
+    questions(2)  # whose curves all that follow repeat, so that there are hits to count
     assert questions(3) == questions(12)
 
 

@@ -1,11 +1,12 @@
 """What the page Data quality says: hits by rule and zone, how they go, which meters are worst, how much came."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 import django_filters as filters
-from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet, Sum
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Greatest, Least, TruncWeek
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -13,7 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from apps.accounts.models import User
 from apps.grid.models import Installation, Zone
-from apps.readings.models import Completeness, MeterState, ValidationHit, ValidationShard
+from apps.readings.models import Completeness, HitCount, MeterState, ValidationHit, ValidationShard
 from apps.readings.validation.rules import BY_NAME, RULES, Rule
 
 SHOWN_DAYS = 28
@@ -43,7 +44,7 @@ class Cell:
 
     zone: Zone
     hits: int
-    meters: int
+    before: int  # in as many days before
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Line:
     rule: Rule
     cells: list[Cell]
     hits: int
-    before: int  # in as many days before
+    before: int
     trend: list[int]  # hits that began in each week, oldest first
 
     @property
@@ -63,22 +64,18 @@ class Line:
         return " ".join(f"{100 * at / last:.0f},{20 - 20 * hits / most:.1f}" for at, hits in enumerate(self.trend))
 
 
-def lines(hits: QuerySet[ValidationHit], zones: list[Zone], until: date) -> list[Line]:
+def lines(user: User, zones: list[Zone], until: date) -> list[Line]:
+    counts = HitCount.objects.visible_to(user).order_by()
     since = until - timedelta(days=SHOWN_DAYS - 1)
-    now, before = Q(last_day__gte=since), Q(day__lt=since)
+    spans = {"now": (since, until), "earlier": (since - timedelta(days=SHOWN_DAYS), since - timedelta(days=1))}
     counted = {
         (rule, zone): numbers
-        for rule, zone, *numbers in hits.filter(last_day__gte=since - timedelta(days=SHOWN_DAYS), day__lte=until)
-        .order_by()
-        .values_list("rule", "zone")
-        .annotate(
-            now=Count("pk", filter=now),
-            earlier=Count("pk", filter=before),
-            meters=Count("meter", filter=now, distinct=True),
+        for rule, zone, *numbers in counts.values_list("rule", "zone").annotate(
+            **{name: touching(*span) for name, span in spans.items()}
         )
     }
     monday = until - timedelta(days=until.weekday() + 7 * (TREND_WEEKS - 1))
-    begun = hits.filter(day__gte=monday).order_by().values_list("rule", TruncWeek("day")).annotate(many=Count("pk"))
+    begun = counts.filter(day__gte=monday).values_list("rule", TruncWeek("day")).annotate(many=Sum("begun"))
     weeks = {(rule, week): many for rule, week, many in begun}
     mondays = [monday + timedelta(days=7 * number) for number in range(TREND_WEEKS)]
     found = []
@@ -87,7 +84,7 @@ def lines(hits: QuerySet[ValidationHit], zones: list[Zone], until: date) -> list
         found.append(
             Line(
                 rule=rule,
-                cells=[Cell(zone, *(of_zone.get(zone.pk, (0, 0, 0))[::2])) for zone in zones],
+                cells=[Cell(zone, *of_zone.get(zone.pk, (0, 0))) for zone in zones],
                 hits=sum(numbers[0] for numbers in of_zone.values()),
                 before=sum(numbers[1] for numbers in of_zone.values()),
                 trend=[weeks.get((rule.name, day), 0) for day in mondays],
@@ -96,8 +93,17 @@ def lines(hits: QuerySet[ValidationHit], zones: list[Zone], until: date) -> list
     return found
 
 
+def touching(first: date, last: date) -> Combinable:
+    """How many hits lie in these days at least with one of theirs: those that began by the last and did not end before
+    the first."""
+    began = Sum("begun", filter=Q(day__lte=last), default=0)
+    return began - Sum("ended", filter=Q(day__lt=first), default=0)
+
+
 @dataclass(frozen=True)
 class WorstMeter:
+    """With the consumer and zone of its last hit."""
+
     serial: str
     number: str | None  # of its consumer
     zone: Zone | None
@@ -106,32 +112,30 @@ class WorstMeter:
     last_day: date
 
 
-def worst_meters(hits: QuerySet[ValidationHit], zones: list[Zone], until: date) -> list[WorstMeter]:
+def worst_meters(user: User, zones: list[Zone], until: date) -> list[WorstMeter]:
     """Of the days shown, those with most days that a rule caught."""
     since = until - timedelta(days=SHOWN_DAYS - 1)
-    rows = (
-        hits.filter(last_day__gte=since, day__lte=until)
-        .order_by()
-        .values_list("meter__serial", "fitted__consumer__number", "zone")
-        .annotate(
-            days=Sum(Least(F("last_day"), until) - Greatest(F("day"), since) + timedelta(days=1)),
-            rules=ArrayAgg("rule", distinct=True),
-            last=Max("last_day"),
-        )
-        .order_by("-days", "meter__serial")[:WORST_SHOWN]
+    shown = of_user(user).filter(last_day__gte=since, day__lte=until).order_by()
+    hit_days = Sum(Least(F("last_day"), until) - Greatest(F("day"), since) + timedelta(days=1))
+    days = dict(shown.values_list("meter").annotate(days=hit_days).order_by("-days", "meter")[:WORST_SHOWN])
+    told = (
+        ValidationHit.objects.visible_to(user)
+        .filter(meter__in=days, last_day__gte=since, day__lte=until)
+        .order_by("last_day", "day")
+        .values_list("meter", "meter__serial", "fitted__consumer__number", "zone", "rule", "last_day")
     )
+    by_meter: dict[int, list[tuple]] = {meter: [] for meter in days}
+    for meter, *hit in told:
+        by_meter[meter].append(hit)
     by_id = {zone.pk: zone for zone in zones}
-    return [
-        WorstMeter(
-            serial=serial,
-            number=number,
-            zone=by_id.get(zone),
-            days=days.days,
-            rules=[BY_NAME[name] for name in names if name in BY_NAME],
-            last_day=last,
+    found = []
+    for meter, hits in by_meter.items():
+        serial, number, zone, _rule, last_day = hits[-1]
+        names = sorted({rule for *_whose, rule, _last_day in hits} & BY_NAME.keys())
+        found.append(
+            WorstMeter(serial, number, by_id.get(zone), days[meter].days, [BY_NAME[name] for name in names], last_day)
         )
-        for serial, number, zone, days, names, last in rows
-    ]
+    return found
 
 
 def share_in_words(share: float | None) -> str:
@@ -227,18 +231,27 @@ class HitFilter(filters.FilterSet):
         )
 
     def in_zone(self, hits, name, value):
-        return hits.filter(zone=value.pk)
+        return (hits if "zone" in hits.query.annotations else hits.located()).filter(zone=value.pk)
 
     def on_day(self, hits, name, value):
         return hits.filter(day__lte=value, last_day__gte=value)
 
 
-def for_list(user: User) -> QuerySet[ValidationHit]:
-    return (
-        ValidationHit.objects.visible_to(user)
-        .select_related("meter__state")
-        .annotate(consumer_number=F("fitted__consumer__number"), consumer_name=F("fitted__consumer__name"))
-        .order_by("-last_day", "-day", "meter__serial", "pk")
+def of_user(user: User) -> QuerySet[ValidationHit]:
+    """Hits of the reader's zones. For who sees all of them nobody looks where each meter was, which takes a while."""
+    return ValidationHit.objects.all() if user.sees_everything else ValidationHit.objects.visible_to(user)
+
+
+def newest_first(hits: QuerySet[ValidationHit]) -> QuerySet[ValidationHit]:
+    return hits.order_by("-last_day", "-day", "pk")
+
+
+def for_list(hits: QuerySet[ValidationHit]) -> QuerySet[ValidationHit]:
+    """Of located hits, what the list says of each."""
+    return newest_first(
+        hits.select_related("meter__state").annotate(
+            consumer_number=F("fitted__consumer__number"), consumer_name=F("fitted__consumer__name")
+        )
     )
 
 
@@ -281,14 +294,9 @@ class Row:
     words: str
 
 
-def rows(hits: list[ValidationHit], zones: list[Zone]) -> list[Row]:
+def rows(ids: Iterable[int], zones: list[Zone]) -> list[Row]:
     by_id = {zone.pk: zone for zone in zones}
     return [
-        Row(
-            hit,
-            BY_NAME.get(hit.rule),
-            by_id.get(hit.zone),
-            in_words(hit),
-        )
-        for hit in hits
+        Row(hit, BY_NAME.get(hit.rule), by_id.get(hit.zone), in_words(hit))
+        for hit in for_list(ValidationHit.objects.located().filter(pk__in=list(ids)))
     ]

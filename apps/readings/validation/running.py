@@ -14,7 +14,7 @@ from apps import claims
 from apps.bell import ring
 from apps.readings import profiles
 from apps.readings.models import Channel, MeterState, ValidationShard
-from apps.readings.validation import checking, limits, storing
+from apps.readings.validation import checking, counting, limits, moves, storing
 from apps.readings.validation.checking import DAYS_AFTER, DAYS_AROUND, Checked, Waiting
 from apps.readings.validation.rules import HISTORY_DAYS
 
@@ -79,6 +79,7 @@ def alone() -> Iterator[bool]:
 
 def validate_for_a_while() -> int:
     began, validated, tried = time.monotonic(), 0, []
+    moves.note()
     while (shard := next_pending(tried)) or cut():
         if shard:
             tried.append(shard.pk)
@@ -179,7 +180,7 @@ def store(shard: ValidationShard, waiting: list[Waiting], checked: list[Checked]
     locked = ValidationShard.objects.select_for_update(no_key=True).filter(pk=shard.pk, status=Status.PENDING)
     if not locked.exists():
         return 0
-    validated = sum(storing.store(part) for part in checked)
+    stored = [storing.store(part) for part in checked]
     # The meters' states are locked by now: who sets a rule has either done it before, or comes after and has them
     # wait once more.
     if limits.stored() != rules:
@@ -191,8 +192,9 @@ def store(shard: ValidationShard, waiting: list[Waiting], checked: list[Checked]
         status=Status.DONE,
         first_day=storing.date_of(min(int(part.silent_from.min()) for part in waiting)),
         last_day=storing.date_of(max(int(part.silent_until.max()) for part in waiting)),
+        hit_days=sorted(set().union(*(part.hit_days for part in stored))),
     )
-    return validated
+    return sum(part.meters for part in stored)
 
 
 def waiting_of(meter_ids: list[int]) -> list[Waiting]:
@@ -273,13 +275,14 @@ def park(shard: ValidationShard, error: str) -> None:
 
 @transaction.atomic
 def count_days() -> None:
-    """Count the completeness of the days of all shards that are done, once no shard waits any more."""
+    """Count completeness and hits of the days of all shards that are done, once no shard waits any more."""
     if ValidationShard.objects.filter(status=Status.PENDING).exists():
         return
     done = ValidationShard.objects.select_for_update(skip_locked=True, no_key=True).filter(status=Status.DONE)
     shards = list(done)
     for first, last in stretches((shard.first_day, shard.last_day) for shard in shards):
-        storing.count_days(first, last)
+        counting.count_days(first, last)
+    counting.count_hits(day for shard in shards for day in shard.hit_days)
     ValidationShard.objects.filter(pk__in=[shard.pk for shard in shards]).delete()
 
 

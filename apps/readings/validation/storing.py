@@ -1,18 +1,19 @@
 """What validation found, into the database: set-wise, in the caller's transaction; running twice changes nothing."""
 
-from datetime import date
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, timedelta
 
 import numpy as np
 from django.db import connection
-from django.db.models import Max
 
-from apps.readings import profiles
 from apps.readings.merge import date_of
-from apps.readings.models import Channel, MeterState
+from apps.readings.models import MeterState
 from apps.readings.quality import Quality
 from apps.readings.validation.checking import DTYPES, NUMBER_OF, Checked, Hits, joined, together
 from apps.readings.validation.estimation import METHODS
 from apps.readings.validation.rules import RULES
+from apps.readings.validation.sql import execute, fetched
 
 # The checked days of each meter.
 RANGES = """
@@ -58,6 +59,7 @@ JOIN week USING (week_key)
 WHERE many > 1 AND NOT EXISTS (
     SELECT FROM readings_validationhit hit
     WHERE hit.meter_id = found.meter_id AND hit.rule = 'same_curve' AND hit.day = week.monday)
+RETURNING day
 """
 FORGET_TWINS = f"""
 DELETE FROM readings_validationhit hit USING {RANGES}
@@ -137,76 +139,54 @@ SET validated_revision = revision, unvalidated_from = NULL, unvalidated_until = 
 WHERE meter_id = ANY(%(meters)s)
 """
 
-# Before a count: days of zones from which nobody should have sent anything any more, such as after a withdrawal.
-FORGET_DAYS = "DELETE FROM readings_completeness WHERE day BETWEEN %(first)s AND %(last)s"
-# The sums for a zone and day, from what is stored. A meter counts from its first reading on, wherever it
-# was installed that day, until it is closed; one that fell silent counts on.
-COUNT = """
-WITH standing AS (
-    SELECT installation.meter_id, consumer.zone_id, installation.valid
-    FROM grid_installation installation JOIN grid_consumer consumer ON consumer.id = installation.consumer_id
-    UNION ALL
-    SELECT transformer.sum_meter_id, feeder.zone_id, '(,)'::daterange
-    FROM grid_transformer transformer JOIN grid_feeder feeder ON feeder.id = transformer.feeder_id
-    WHERE transformer.sum_meter_id IS NOT NULL
-),
-expected AS (
-    SELECT standing.zone_id, day::date AS day, count(*) AS meters, sum(1440 / state.interval_minutes) AS expected
-    FROM generate_series(%(first)s::date, %(last)s::date, interval '1 day') AS day
-    JOIN readings_meterstate state ON state.first_day <= day
-    JOIN grid_meter meter ON meter.id = state.meter_id AND (meter.closed_on IS NULL OR meter.closed_on > day)
-    JOIN standing ON standing.meter_id = state.meter_id AND standing.valid @> day::date
-    GROUP BY 1, 2
-),
-heard AS (
-    SELECT meter_id, day, (cardinality(kwh) - coalesce(cardinality(array_positions(kwh, 'NaN'::real)), 0))
-           / cardinality(kwh)::float AS share
-    FROM readings_loadprofile WHERE channel = %(channel)s AND day BETWEEN %(first)s AND %(last)s
-),
-came AS (
-    SELECT standing.zone_id, heard.day, count(*) FILTER (WHERE share > 0) AS meters,
-           sum(share * (1440 / state.interval_minutes)) AS came
-    FROM heard JOIN readings_meterstate state ON state.meter_id = heard.meter_id
-    JOIN standing ON standing.meter_id = heard.meter_id AND standing.valid @> heard.day
-    GROUP BY 1, 2
-)
-INSERT INTO readings_completeness (zone_id, day, meters, silent, expected, came)
-SELECT zone_id, day, expected.meters, greatest(expected.meters - coalesce(came.meters, 0), 0), expected.expected,
-       least(round(coalesce(came.came, 0)), expected.expected)
-FROM expected LEFT JOIN came USING (zone_id, day)
-"""
+
+@dataclass(frozen=True)
+class Stored:
+    meters: int
+    hit_days: set[date]  # on which hits begin or end otherwise than before
 
 
-def store(checked: Checked) -> int:
+def store(checked: Checked) -> Stored:
     """Replace the hits and estimates of the checked days, of meters whose readings are still as they were read.
 
-    How many meters; the others are pending as before. Locks the meters' states, as a merge does, in the same order.
+    The others are pending as before. Locks the meters' states, as a merge does, in the same order.
     """
     waiting = checked.waiting
     states = MeterState.objects.select_for_update(no_key=True).filter(meter__in=waiting.meters.tolist())
     now = dict(states.order_by("meter_id").values_list("meter_id", "revision"))
     same = np.array([now.get(int(meter)) for meter in waiting.meters]) == waiting.revisions
     if not same.any():
-        return 0
+        return Stored(0, set())
     ranges = {
         "meters": waiting.meters[same].tolist(),
         "firsts": waiting.checked_from[same].tolist(),
         "lasts": waiting.checked_until[same].tolist(),
     }
-    store_hits(checked, same, ranges)
-    store_twins(checked, same)
+    hit_days = store_hits(checked, same, ranges) | store_twins(checked, same)
     store_estimates(checked, same, ranges)
     execute(VALIDATED, meters=ranges["meters"])
-    return int(same.sum())
+    return Stored(int(same.sum()), hit_days)
 
 
-def store_hits(checked: Checked, same: np.ndarray, ranges: dict) -> None:
+def store_hits(checked: Checked, same: np.ndarray, ranges: dict) -> set[date]:
     waiting = checked.waiting
     taken = as_hits([row for row in fetched(TAKE_HITS, **ranges) if row[1] in NUMBER_OF])
     row = np.searchsorted(waiting.meters, taken.meter)
     kept = outside(taken, waiting.checked_from[row], waiting.checked_until[row])
     new = checked.hits[same[np.searchsorted(waiting.meters, checked.hits.meter)]]
-    put(joined(together([kept, new])))
+    found = joined(together([kept, new]))
+    put(found)
+    return {date_of(day) for end in ("day", "last_day") for *_hit, day in apart(ends(taken, end), ends(found, end))}
+
+
+def ends(hits: Hits, end: str) -> Counter[tuple[int, int, int]]:
+    """Meter, rule and one end of each hit."""
+    return Counter(zip(hits.meter.tolist(), hits.rule.tolist(), getattr(hits, end).tolist(), strict=True))
+
+
+def apart(before: Counter, after: Counter) -> Counter:
+    """What one has and the other has not."""
+    return (before - after) + (after - before)
 
 
 def as_hits(rows: list[tuple]) -> Hits:
@@ -251,7 +231,7 @@ def put(hits: Hits) -> None:
         )
 
 
-def store_twins(checked: Checked, same: np.ndarray) -> None:
+def store_twins(checked: Checked, same: np.ndarray) -> set[date]:
     """Hits of weeks whose readings did not change stay: only last weeks are compared, and there is one each week."""
     waiting = checked.waiting
     changed = {
@@ -263,10 +243,11 @@ def store_twins(checked: Checked, same: np.ndarray) -> None:
     # A window around days that were mended long after does not hold the meter's last week.
     same = same & (waiting.last < checked.first_day + checked.checked.shape[1])
     starts = checked.week_starts[same]
-    keys = [int(key) if start >= 0 else None for key, start in zip(checked.week_keys[same], starts, strict=True)]
-    execute(TWINS, meters=waiting.meters[same].tolist(), keys=keys, starts=starts.tolist())
+    week_keys = [int(key) if start >= 0 else None for key, start in zip(checked.week_keys[same], starts, strict=True)]
+    found = fetched(TWINS, meters=waiting.meters[same].tolist(), keys=week_keys, starts=starts.tolist())
     if mondays:
         execute(FORGET_LONELY, mondays=mondays)
+    return {day + timedelta(days=later) for day in [*mondays, *(day for (day,) in found)] for later in (0, 6)}
 
 
 def store_estimates(checked: Checked, same: np.ndarray, ranges: dict) -> None:
@@ -310,25 +291,3 @@ def months(days: np.ndarray) -> list[tuple[date, date]]:
     """First and last day of each month that holds some of the days."""
     found = np.unique(days.astype("datetime64[D]").astype("datetime64[M]"))
     return [(month.astype("datetime64[D]").item(), ((month + 1).astype("datetime64[D]") - 1).item()) for month in found]
-
-
-def count_days(first: date, last: date) -> None:
-    """Count the completeness of these days anew, zone by zone. After the last reading of all nothing is to be told."""
-    newest = MeterState.objects.aggregate(Max("last_day"))["last_day__max"]
-    execute(FORGET_DAYS, first=first, last=last)
-    execute(COUNT, first=first, last=min(last, newest))
-
-
-def execute(statement: str, **params: object) -> None:
-    with connection.cursor() as cursor:
-        run(cursor, statement, params)
-
-
-def fetched(statement: str, **params: object) -> list[tuple]:
-    with connection.cursor() as cursor:
-        run(cursor, statement, params)
-        return cursor.fetchall()
-
-
-def run(cursor, statement: str, params: dict[str, object]) -> None:
-    cursor.execute(statement, {"epoch": profiles.EPOCH, "channel": int(Channel.IMPORT), **params})
