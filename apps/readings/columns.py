@@ -22,6 +22,7 @@ ROLES = {
     "time": gettext_lazy("time, or date"),
     "clock": gettext_lazy("time of day, or number"),
     "value": gettext_lazy("reading"),
+    "export": gettext_lazy("energy given (export)"),
     "channel": gettext_lazy("channel"),
     "quality": gettext_lazy("quality"),
     "unit": gettext_lazy("unit"),

@@ -1,7 +1,6 @@
 """What a file probably means, and one day of it as it would be taken: for a person to confirm or correct."""
 
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -130,6 +129,10 @@ def first_meters(block: Block | None) -> Block | None:
     return Block(block.meters[first], block.minutes[first], block.values[first], block.lines[first])
 
 
+def gives_energy(block: Block | None) -> bool:
+    return block is not None and block.channels is not None and bool((block.channels == Channel.EXPORT).any())
+
+
 def guess_zone(columns: Columns, reading: Reading) -> str:
     """Civil time, unless there are readings in an hour that it skips: such meters stay in standard time all year."""
     if not (reading.zoned or reading.dates_only):
@@ -188,6 +191,7 @@ class Preview:
     rejected: int
     rejected_lines: list[tuple[int, str, str]]
     date_order: DateOrder | None
+    has_export: bool  # energy given to the grid, besides what was taken
 
     @property
     def total_kwh(self) -> float:
@@ -210,7 +214,8 @@ def preview(path: Path, statement: Statement) -> Preview:
 def preview_of(format_: Format, file: Path, statement: Statement) -> Preview:
     statement = replace(statement, **importers.fixed(format_.name))
     reading = Reading(Rejects(SHOWN_REJECTS), SAMPLE_METERS, statement.order, timezone=statement.timezone)
-    blocks = [first_meters(block) for block in islice(format_.blocks(file, reading), 1)]
+    first = next(iter(format_.blocks(file, reading)), None)
+    blocks = [first_meters(first)] if first else []
     assembler = Assembler(statement, reading)
     found = list(assembler.days(assembler.sorted(blocks)))
     told = events.check(reading, statement, np.zeros(len(reading.names), dtype=bool))
@@ -222,6 +227,7 @@ def preview_of(format_: Format, file: Path, statement: Statement) -> Preview:
         "rejected": reading.rejects.count,
         "rejected_lines": reading.rejects.kept,
         "date_order": reading.date_order,
+        "has_export": gives_energy(first),
     }
     if not found:
         return Preview("", "", 0, [], **seen)

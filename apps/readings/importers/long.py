@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from django.utils.translation import gettext as _
 
-from apps.readings.importers import counted, dates, stamping, texts
+from apps.readings.importers import counted, dates, directions, stamping, texts
 from apps.readings.importers.base import NAME_LENGTH, Block, Reading
 from apps.readings.importers.stamp_columns import StampColumn
 from apps.readings.importers.tables import Batch, Table, has_decimal_comma, words_of
@@ -19,7 +19,7 @@ from apps.readings.models import Channel
 ClockColumn = Callable[[texts.Stamps, pa.Array], tuple[texts.Stamps, np.ndarray]]
 NEEDED = ("meter", "time", "value")
 ROWS_COUNTED = 5
-OPTIONAL = ("clock", "channel", "quality", "unit")
+OPTIONAL = ("clock", "export", "channel", "quality", "unit")
 
 
 def find(table: Table, words: set[str], but: set[int] = frozenset()) -> int | None:
@@ -76,10 +76,15 @@ class Long:
     def blocks(self, table: Table, reading: Reading) -> Iterator[Block]:
         columns = self.columns(table)
         stamps = StampColumn(dates.month_first(table, columns["time"], reading=reading))
-        comma = has_decimal_comma(table, [columns["value"]])
-        others = [columns[role] for role in OPTIONAL if role in columns]
-        for batch in table.batches(reading, [columns["meter"], columns["time"], *others], [columns["value"]]):
-            yield self._block(batch, columns, stamps, comma, reading, self._clock(table, columns, reading))
+        values = [columns[role] for role in ("value", "export") if role in columns]
+        comma, clock = has_decimal_comma(table, values), self._clock(table, columns, reading)
+        others = [place for place in columns.values() if place not in values]
+        for batch in table.batches(reading, others, values):
+            block, good = self._block(batch, columns, stamps, comma, reading, clock)
+            if "export" in columns:
+                factor = directions.factor(table, *values) or 1.0
+                block = directions.given_beside(block, batch, good, columns["export"], comma, factor, reading)
+            yield block
 
     def _clock(self, table: Table, columns: dict[str, int], reading: Reading) -> ClockColumn:
         """What makes stamps of dates and a column beside them, and says which of them are none."""
@@ -93,7 +98,8 @@ class Long:
         comma: bool,
         reading: Reading,
         clock: ClockColumn,
-    ) -> Block:
+    ) -> tuple[Block, np.ndarray]:
+        """What was taken, and (R,) bool: the rows that can be used."""
         cells = {role: batch.columns[columns[role]] for role in (*NEEDED, *OPTIONAL) if role in columns}
         meters = self._meters(cells["meter"], reading)
         values, not_numbers = texts.numbers_of(cells["value"], comma)
@@ -138,11 +144,12 @@ class Long:
         if quality is not None and not quality.any():
             quality = None
         if good.all():
-            return Block(meters, minutes, values, batch.lines, channels, quality)
-        return Block(
+            return Block(meters, minutes, values, batch.lines, channels, quality), good
+        found = Block(
             *(column[good] for column in (meters, minutes, values, batch.lines)),
             *(None if column is None else column[good] for column in (channels, quality)),
         )
+        return found, good
 
     def _meters(self, column: pa.Array, reading: Reading) -> np.ndarray:
         names, places = texts.dictionary_of(column)
@@ -185,6 +192,8 @@ def guessed(table: Table) -> dict[str, int]:
         found["channel"] = None  # named like a channel, and holds something else
     if found["channel"] is not None and is_number_of_register(table, found["channel"]):
         found["channel"] = None
+    if found["value"] is not None and found["channel"] is None:
+        found["export"] = directions.export_column(table, found["value"], set(found.values()))
     return without_header(table) if table.headless else {role: at for role, at in found.items() if at is not None}
 
 
@@ -193,7 +202,7 @@ def energy_columns(table: Table, but: set[int] = frozenset()) -> list[int]:
     units = {
         place: unit
         for place, name in enumerate(table.columns)
-        if place not in but and (unit := texts.unit_of(name)) and not texts.is_of_export(name)
+        if place not in but and (unit := texts.unit_of(name)) and not directions.is_of_export(name)
     }
     return [place for place, unit in units.items() if unit != "kW"] or list(units)
 

@@ -27,8 +27,9 @@ MONTHS = {
     )
     for name in names.split()
 }
-WEEKDAY = r"^\s*(?:\p{L}{2,12}\.?,?\s+)?"
-NAME = r"(?P<name>\p{L}{3,12})\.?"
+LETTER = r"[A-Za-z\x{c0}-\x{24f}]"  # of the nine languages; a class of all letters takes long to compile
+WEEKDAY = rf"^\s*(?:{LETTER}+\.?,?\s+)?"
+NAME = rf"(?P<name>{LETTER}{{3,12}})\.?"
 BEHIND = r"(?:[T,:\s]\s*(?P<rest>\d.*))?$"
 # Days with and without "th" and its like; "de" as Spanish and Portuguese have it.
 SHAPES = (

@@ -122,14 +122,8 @@ def unit_of(name: str) -> str | None:
 
 
 DIGITS = r"^((?:19|20)\d{2})(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})?$"  # 20260301073000, with seconds or without
-LETTERS = r"\p{L}{3}"
 SPREADSHEET_1970 = 25569  # days since 1900, as spreadsheets count them
 SPREADSHEET_MINUTES = 0.1  # four decimals of a day are 9 seconds
-
-
-def is_of_export(name: str) -> bool:
-    """Does a column's name speak of energy that is given to the grid?"""
-    return bool(set(word(name).split("_")) & (EXPORT - {"2", "b", "out"}))
 
 
 CLOCK = (
@@ -226,11 +220,14 @@ def _text_stamps(texts: pa.Array, month_first: bool) -> Stamps:
 
 
 def _with_named_months(stamps: Stamps, texts: pa.Array) -> Stamps:
-    named = np.zeros(0, dtype=bool) if stamps.valid.all() else ~stamps.valid & _rows(texts, LETTERS)
-    if named.any():
-        found = _text_stamps(months.in_numbers(pc.filter(texts, pa.array(named))), month_first=False)
+    left = [] if stamps.valid.all() else np.flatnonzero(~stamps.valid & _rows(texts, months.LETTER + "{3}"))
+    if len(left):
+        spelled = months.in_numbers(texts.take(pa.array(left)))
+        left = left[pc.is_valid(spelled).to_numpy(zero_copy_only=False)]
+    if len(left):
+        found = _text_stamps(spelled.drop_null(), month_first=False)
         for into, source in zip(vars(stamps).values(), vars(found).values(), strict=True):
-            into[named] = source
+            into[left] = source
     return stamps
 
 
@@ -424,10 +421,10 @@ EXPORT = {
 
 def channels_of(column: pa.Array) -> np.ndarray:
     """(N,) int8 models.Channel; 0 for what is no energy taken or given, such as reactive energy or a tariff's part."""
-    return codes_of(column, _channel)
+    return codes_of(column, channel_of)
 
 
-def _channel(text: str) -> int:
+def channel_of(text: str) -> int:
     if found := OBIS.fullmatch(text):
         return int(found[1])
     name = word(text) if not {"+", "-"} & set(text) else text.strip().lower()

@@ -9,9 +9,10 @@ from django.utils.translation import gettext as _
 
 from apps.readings.importers import counted, dates, stamping, texts
 from apps.readings.importers.base import Block, Reading
+from apps.readings.importers.directions import UNIT_BEHIND
 from apps.readings.importers.long import Long, find, find_meter, no_name
 from apps.readings.importers.tables import Batch, Table, has_decimal_comma
-from apps.readings.importers.wide_times import UNIT_BEHIND, matrix
+from apps.readings.importers.wide_times import matrix
 
 DAY = 1440
 MOST_COLUMNS = 400

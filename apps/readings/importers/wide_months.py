@@ -9,11 +9,12 @@ from django.utils.translation import gettext as _
 
 from apps.readings.importers import texts
 from apps.readings.importers.base import Block, FileFault, Reading, RegisterPeriods
+from apps.readings.importers.directions import UNIT_BEHIND
 from apps.readings.importers.event_tables import nothing
 from apps.readings.importers.long import find_meter, no_name
 from apps.readings.importers.months import MONTHS
 from apps.readings.importers.tables import Table, has_decimal_comma
-from apps.readings.importers.wide_times import UNIT_BEHIND, looks_like_stamps, matrix
+from apps.readings.importers.wide_times import looks_like_stamps, matrix
 
 SHAPES = (
     r"(?P<year>(?:19|20)\d\d)_(?P<month>\d\d?)",

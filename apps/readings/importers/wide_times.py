@@ -1,6 +1,5 @@
 """Rows are times, columns are meters."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,12 +9,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from django.utils.translation import gettext as _
 
-from apps.readings.importers import counted, dates, stamping, texts
+from apps.readings.importers import counted, dates, directions, stamping, texts
 from apps.readings.importers.base import Block, FileFault, Reading
+from apps.readings.importers.directions import UNIT_BEHIND
 from apps.readings.importers.long import are_parted, find, no_name, numbering, parted_stamps, with_clock
 from apps.readings.importers.tables import COLUMNS_LOOKED_AT, Batch, Table, has_decimal_comma, words_of
-
-UNIT_BEHIND = re.compile(r"(?:[\s_]*[(\[]|[\s_]+)(?:MWh|kWh|Wh|kW)[)\]]?$", re.IGNORECASE)
+from apps.readings.models import Channel
 
 
 @dataclass(frozen=True)
@@ -80,12 +79,15 @@ class WideTimes:
 
     def blocks(self, table: Table, reading: Reading) -> Iterator[Block]:
         time = self.time_column(table)
-        meters = self.meter_columns(table, time)[: reading.meters_wanted]
+        meters = self.meter_columns(table, time)
         clock = self.clock_column(table, time)
-        names = without_unit([table.columns[index] for index in meters])
-        twice = [name for name, times in Counter(names).items() if times > 1 and name]
+        names, channels = directions.of_names(without_unit([table.columns[index] for index in meters]))
+        twice = [
+            name for (name, _channel), times in Counter(zip(names, channels, strict=True)).items() if times > 1 and name
+        ]
         if twice:
             raise FileFault(_("Several columns are named %(name)s. Give each its own name.") % {"name": twice[0]})
+        meters, names, channels = (one[: reading.meters_wanted] for one in (meters, names, channels))
         positions = reading.positions(names)
         pairs = zip(table.columns, words_of(table), strict=True)
         totals = [name for name, word in pairs if word in texts.TOTALS and not self.chosen]
@@ -102,7 +104,7 @@ class WideTimes:
                 stamps, beyond = counter.stamps(stamps, batch.columns[clock])
             elif clock is not None:
                 stamps = with_clock(stamps, batch.columns[clock])
-            yield self._block(batch, stamps, beyond, time, meters, names, positions, comma, reading)
+            yield self._block(batch, stamps, beyond, time, meters, names, positions, channels, comma, reading)
 
     def _block(
         self,
@@ -113,6 +115,7 @@ class WideTimes:
         meters: list[int],
         names: list[str],
         positions: np.ndarray,
+        channels: np.ndarray,
         comma: bool,
         reading: Reading,
     ) -> Block:
@@ -147,6 +150,7 @@ class WideTimes:
             np.tile(stamps.minutes[good], int(named.sum())),
             values.ravel(),
             np.tile(batch.lines[good], int(named.sum())),
+            np.repeat(channels[named], rows) if (channels != Channel.IMPORT).any() else None,
         )
 
 
