@@ -1,7 +1,7 @@
 from celery import shared_task
 
 from apps.grid.models import ReferenceImport
-from apps.grid.reference import actions
+from apps.grid.reference import working
 
 
 @shared_task(name="grid.reference_pending")
@@ -10,5 +10,5 @@ def reference_pending() -> int:
     done, tried = 0, []
     while reference := ReferenceImport.objects.waiting().exclude(pk__in=tried).order_by("at").first():
         tried.append(reference.pk)
-        done += actions.work(reference)
+        done += working.work(reference)
     return done

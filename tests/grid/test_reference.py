@@ -26,7 +26,7 @@ from apps.grid.models import (
     Transformer,
     Zone,
 )
-from apps.grid.reference import actions, kinds
+from apps.grid.reference import actions, kinds, replacing
 from tests import factories
 from tests.grid.conftest import CONSUMERS, TRANSFORMERS
 from tests.grid.test_reference_broken import zipped
@@ -449,7 +449,7 @@ def test_an_import_is_seen_by_its_sender_and_by_those_who_see_everything(give, g
 
 def test_a_replaced_meter_ends_where_the_next_begins_and_keeps_its_register(grid, sam):
     consumer = Consumer.objects.get(number="C-1")
-    found = actions.replace_meter(
+    found = replacing.replace_meter(
         consumer=consumer, serial="M-9", on=date(2026, 4, 1), last_register_kwh=Decimal("812.5"), by=sam
     )
     assert found.status == "applied"
@@ -461,7 +461,7 @@ def test_a_replaced_meter_ends_where_the_next_begins_and_keeps_its_register(grid
 
 
 def test_a_meter_that_measures_somebody_else_replaces_none(grid, sam):
-    found = actions.replace_meter(
+    found = replacing.replace_meter(
         consumer=Consumer.objects.get(number="C-1"), serial="M-2", on=date(2026, 4, 1), by=sam
     )
     assert found.status == "failed"

@@ -18,7 +18,7 @@ from rest_framework.views import APIView
 
 from apps.file_bodies import JsonBody, RawBody, TooLarge, chunks_of, file_of, of_unknown_length
 from apps.grid.models import Consumer, ReferenceImport
-from apps.grid.reference import actions, kinds
+from apps.grid.reference import actions, kinds, replacing
 
 ERROR_BODY = {"type": "object", "properties": {"detail": {"type": "string"}}}
 Kind = ReferenceImport.Kind
@@ -290,9 +290,9 @@ class MeterReplacements(APIView):
             raise serializers.ValidationError(
                 {"consumer": ["There is none of this number, or it is not yours to see."]}
             )
-        if faults := actions.replacement_faults(consumer=consumer, serial=data["serial"], on=data["on"]):
+        if faults := replacing.replacement_faults(consumer=consumer, serial=data["serial"], on=data["on"]):
             raise serializers.ValidationError({name: [reason] for name, reason in faults.items()})
-        found = actions.replace_meter(consumer=consumer, by=request.user, **data)
+        found = replacing.replace_meter(consumer=consumer, by=request.user, **data)
         answer = ReferenceDetailSerializer(found, context={"request": request}).data
         return Response(answer, status.HTTP_200_OK if found.is_settled else status.HTTP_202_ACCEPTED)
 

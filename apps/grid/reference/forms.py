@@ -4,7 +4,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from apps.grid.models import Consumer, ReferenceImport
-from apps.grid.reference import actions, kinds, values
+from apps.grid.reference import actions, kinds, replacing, values
 
 SELECT = {"class": "form-select"}
 CONTROL = {"class": "form-control"}
@@ -125,7 +125,7 @@ class ReplaceMeterForm(forms.Form):
     def clean(self):
         data = super().clean()
         if {"serial", "on"} <= data.keys():
-            faults = actions.replacement_faults(consumer=self.consumer, serial=data["serial"], on=data["on"])
+            faults = replacing.replacement_faults(consumer=self.consumer, serial=data["serial"], on=data["on"])
             for name, reason in faults.items():
                 self.add_error(name, reason)
         return data

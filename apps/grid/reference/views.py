@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from apps.grid.models import Consumer, Feeder, Meter, ReferenceImport, Transformer, Zone
-from apps.grid.reference import actions, kinds
+from apps.grid.reference import actions, kinds, replacing
 from apps.grid.reference.forms import MeaningForm, ReferenceUploadForm, ReplaceMeterForm
 
 IMPORTS_ON_A_PAGE = 50
@@ -166,7 +166,7 @@ def meter_replace(request, number: str):
     consumer = get_object_or_404(Consumer.objects.visible_to(request.user), number=number)
     form = ReplaceMeterForm(consumer, request.POST or None)
     if form.is_valid():
-        found = actions.replace_meter(consumer=consumer, by=request.user, **form.cleaned_data)
+        found = replacing.replace_meter(consumer=consumer, by=request.user, **form.cleaned_data)
         if found.status != ReferenceImport.Status.FAILED:
             messages.success(request, _("The meter is replaced. Grid data lists the change, and can take it back."))
             return redirect("consumer", consumer.number)
