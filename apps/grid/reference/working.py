@@ -1,4 +1,4 @@
-"""What is done with an import of reference data once it waits: check it, apply it, take it back, say how far it came."""
+"""What is done with an import of reference data that waits: check it, apply it, take it back, say how far it came."""
 
 import logging
 import time
