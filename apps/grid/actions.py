@@ -28,10 +28,30 @@ NUMBER_LENGTH = Consumer._meta.get_field("number").max_length
 def register_meters(serials: Iterable[str]) -> dict[str, int]:
     """Meter ids by serial number. An unknown meter is made, with a consumer in the zone "Unassigned"."""
     serials = sorted(set(serials))
-    added = _insert(ADD_METERS, [Meter.Kind.CONSUMER, serials])
+    add_meters(serials)
+    return dict(Meter.objects.filter(serial__in=serials).values_list("serial", "id"))
+
+
+@transaction.atomic
+def add_meters(serials: Iterable[str]) -> dict[str, int]:
+    """Make those that are unknown; the ids of these alone, by serial number."""
+    added = _insert(ADD_METERS, [Meter.Kind.CONSUMER, sorted(set(serials))])
     if added:
         _add_consumers(added)
-    return dict(Meter.objects.filter(serial__in=serials).values_list("serial", "id"))
+    return added
+
+
+def take_back(meters: list[int]) -> None:
+    """Undo add_meters of these ids, in the same transaction: nobody else has seen them."""
+    if not meters:
+        return
+    consumers = list(Installation.objects.filter(meter__in=meters).values_list("consumer", flat=True))
+    for rows in (
+        Installation.objects.filter(meter__in=meters),
+        Consumer.objects.filter(pk__in=consumers),
+        Meter.objects.filter(pk__in=meters),
+    ):
+        rows._raw_delete(rows.db)
 
 
 def _add_consumers(meters: dict[str, int]) -> None:

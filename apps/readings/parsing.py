@@ -1,13 +1,13 @@
 """What a raw file says: its format, clocks and meters settled, in whole days. Nothing is written.
 
-Memory stays bounded whatever the size of the file: readings wait on disk for the others of their meter, and so do the
-whole days that they make.
+Memory stays bounded whatever the size of the file: readings wait on disk for the others of their meter, and days are
+put together only as fast as they are taken.
 """
 
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from django.conf import settings
@@ -15,53 +15,99 @@ from django.utils.translation import gettext as _
 
 from apps.readings import billing, events, importers, meters
 from apps.readings.ahead import made_ahead
-from apps.readings.assembly import Assembler, Columns
+from apps.readings.assembly import Assembler, Columns, Days
 from apps.readings.importers.base import Block, FileFault, Reading, Rejects
 from apps.readings.models import Channel, Upload
 from apps.readings.progress import Progress
-from apps.readings.shelf import Shelf
 from apps.readings.spill import Spill
 from apps.readings.statements import Statement
 
 BLOCKS_AHEAD = 4  # that are read while others are sorted
-READING_SHARE, PARSING_SHARE = 0.4, 0.5  # of the time that an import takes: the file is read; it is understood
+DAYS_AHEAD = 2  # groups of meters that are put together while one is written
+READING_SHARE = 0.5  # of the time that an import takes
 
 
-@dataclass(frozen=True)
-class Parsed:
-    reading: Reading
-    shelf: Shelf  # of the days
-    periods: billing.Periods
-    events: events.Events
-    duplicates: int
+class Told:
+    """A file that was read to its end: whom it names, and between which days. What of it can be taken shows as its days
+    are put together, so `periods` come after `days`. To be closed by `with`."""
 
+    def __init__(self, upload: Upload, progress: Progress):
+        """Reads the file. Raises FileFault where it cannot be read."""
+        statement = Statement.of(upload)
+        format_ = importers.recognise(upload.path, statement.format, statement.columns)
+        # What a person says of columns may make another format of it, which dictates something else.
+        statement = replace(statement, **importers.fixed(format_.name))
+        self.reading = Reading(
+            Rejects(settings.REJECTED_LINES_KEPT), said_order=statement.order, timezone=statement.timezone
+        )
+        self.assembler = Assembler(statement, self.reading)
+        self.spills: dict[Channel, Spill] = {}
+        self.found_days = False
+        with ExitStack() as stack:
+            for block in made_ahead(format_.blocks(upload.path, self.reading), BLOCKS_AHEAD):
+                progress.say(self.reading.fraction * READING_SHARE, _("Reading the file"))
+                for channel, readings in by_channel(block):
+                    if channel not in self.spills:
+                        self.spills[channel] = stack.enter_context(Spill())
+                    self.spills[channel].add(readings)
+            self.foreign = meters.foreign(self.reading.names, upload.by)
+            self.known_intervals = meters.known_intervals(self.reading.names)
+            self.events = events.check(self.reading, statement, self.foreign)
+            self.stack = stack.pop_all()
 
-def parse(upload: Upload, progress: Progress, shelf: Shelf) -> Parsed:
-    """What a file says, in whole days on the shelf."""
-    statement = Statement.of(upload)
-    format_ = importers.recognise(upload.path, statement.format, statement.columns)
-    # What a person says of columns may make another format of it, which dictates something else.
-    statement = replace(statement, **importers.fixed(format_.name))
-    reading = Reading(Rejects(settings.REJECTED_LINES_KEPT), said_order=statement.order, timezone=statement.timezone)
-    assembler = Assembler(statement, reading)
-    with ExitStack() as stack:
-        spills: dict[Channel, Spill] = {}
-        for block in made_ahead(format_.blocks(upload.path, reading), BLOCKS_AHEAD):
-            progress.say(reading.fraction * READING_SHARE, _("Reading the file"))
-            for channel, readings in by_channel(block):
-                if channel not in spills:
-                    spills[channel] = stack.enter_context(Spill())
-                spills[channel].add(readings)
-        foreign = meters.foreign(reading.names, upload.by)
-        known_intervals = meters.known_intervals(reading.names)
-        for channel, spill in spills.items():
-            for days in assembler.days_of_groups(own(spill, assembler, foreign, progress), known_intervals, channel):
-                shelf.add(days)
-    periods = billing.checked([*reading.registers, *assembler.periods], statement, reading, foreign)
-    reported = events.check(reading, statement, foreign)
-    if not len(shelf) and not len(periods) and not len(reported):
-        raise FileFault(nothing_valid(reading.rejects))
-    return Parsed(reading, shelf, periods, reported, assembler.duplicates)
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_exception):
+        self.stack.close()
+
+    def __len__(self) -> int:
+        """How many readings wait to become days."""
+        return sum(map(len, self.spills.values()))
+
+    def named(self) -> np.ndarray:
+        """(names,) bool: meters of which something may be taken."""
+        found = np.zeros(len(self.reading.names), dtype=bool)
+        for spill in self.spills.values():
+            found |= spill.counts(len(found)) > 0
+        for periods in self.reading.registers:
+            found[periods.meters] = True
+        found[self.events.meters] = True
+        return found & ~self.foreign
+
+    def months(self) -> set[int]:
+        """Months since 1970 that its days may lie in: clocks and ends of periods move a stamp by up to a day."""
+        stamps = np.concatenate([np.flatnonzero(spill.days) for spill in self.spills.values()] or [[]]).astype(int)
+        days = np.unique(stamps[:, None] + [-1, 0, 1])
+        days = days[(days >= self.assembler.oldest) & (days <= self.assembler.today + 1)]
+        return set(days.astype("datetime64[D]").astype("datetime64[M]").astype(int).tolist())
+
+    def days(self) -> Iterator[Days]:
+        """Put together by another thread, ahead of whoever asks."""
+        for days in made_ahead(self._days(), DAYS_AHEAD):
+            self.found_days = True
+            yield days
+
+    def _days(self) -> Iterator[Days]:
+        for channel, spill in self.spills.items():
+            yield from self.assembler.days_of_groups(self._own(spill), self.known_intervals, channel)
+
+    def _own(self, spill: Spill) -> Iterator[Columns]:
+        """The readings of the meters that the uploader looks after, meter by meter."""
+        for block in spill.groups():
+            columns = Columns.of(block)
+            if self.foreign.any():
+                reason = _("this meter's consumer is not in your zones")
+                columns = self.assembler.refuse(columns, self.foreign[columns.meters], reason)
+            yield columns
+
+    def periods(self) -> billing.Periods:
+        """Raises FileFault when nothing of the file can be taken."""
+        registers = [*self.reading.registers, *self.assembler.periods]
+        found = billing.checked(registers, self.assembler.statement, self.reading, self.foreign)
+        if not self.found_days and not len(found) and not len(self.events):
+            raise FileFault(nothing_valid(self.reading.rejects))
+        return found
 
 
 def by_channel(block: Block) -> Iterator[tuple[Channel, Block]]:
@@ -73,19 +119,6 @@ def by_channel(block: Block) -> Iterator[tuple[Channel, Block]]:
         columns = (block.meters, block.minutes, block.values, block.lines)
         quality = None if block.quality is None else block.quality[rows]
         yield Channel(channel), Block(*(column[rows] for column in columns), quality=quality)
-
-
-def own(spill: Spill, assembler: Assembler, foreign: np.ndarray, progress: Progress) -> Iterator[Columns]:
-    """The readings of the meters that the uploader looks after, meter by meter."""
-    done = 0
-    for block in spill.groups():
-        progress.say(READING_SHARE + (PARSING_SHARE - READING_SHARE) * done / len(spill), _("Putting days together"))
-        done += len(block.values)
-        columns = Columns.of(block)
-        if foreign.any():
-            reason = _("this meter's consumer is not in your zones")
-            columns = assembler.refuse(columns, foreign[columns.meters], reason)
-        yield columns
 
 
 def nothing_valid(rejects: Rejects) -> str:

@@ -15,10 +15,9 @@ from apps.readings import billing, events, meters
 from apps.readings.importers.base import FileFault
 from apps.readings.merge import Merge, date_of, day_number, keys_of
 from apps.readings.models import Channel, Upload
-from apps.readings.parsing import parse
+from apps.readings.parsing import Told
 from apps.readings.profiles import EPOCH
 from apps.readings.progress import Progress
-from apps.readings.shelf import Shelf
 
 # Days that were changed before are made of several uploads.
 COMPOSED = """
@@ -68,28 +67,31 @@ class Days:
             self._merge(upload, progress)
 
     def _merge(self, upload: Upload, progress: Progress) -> None:
-        with Shelf() as shelf:
-            try:
-                parsed = parse(upload, progress, shelf)
-            except (FileFault, OSError) as error:
-                raise FileFault(
-                    _("Upload %(id)d (%(name)s) says something of the same days and can no longer be read (%(error)s).")
-                    % {"id": upload.pk, "name": upload.name, "error": error}
-                ) from None
-            names = parsed.reading.names
-            wanted = {*self.meters.tolist(), *(meter for meter, *_when in [*self.periods, *self.reported])}
-            ids = {name: pk for name, pk in meters.ids(names).items() if pk in wanted}
-            id_at = np.array([ids.get(name, 0) for name in names], dtype=np.int64)
-            merge = Merge(upload.pk, sorted(ids.values()))
-            for part in shelf:
-                meter_ids = id_at[part.meters]
-                rows = (meter_ids > 0) & np.isin(keys_of(meter_ids, part.days), self.keys.get(part.channel, []))
-                if rows.any():
-                    merge.write(part[rows], meter_ids[rows])
+        try:
+            with Told(upload, progress) as told:
+                self._write(upload, told)
+        except (FileFault, OSError) as error:
+            raise FileFault(
+                _("Upload %(id)d (%(name)s) says something of the same days and can no longer be read (%(error)s).")
+                % {"id": upload.pk, "name": upload.name, "error": error}
+            ) from None
+
+    def _write(self, upload: Upload, told: Told) -> None:
+        names = told.reading.names
+        wanted = {*self.meters.tolist(), *(meter for meter, *_when in [*self.periods, *self.reported])}
+        ids = {name: pk for name, pk in meters.ids(names).items() if pk in wanted}
+        id_at = np.array([ids.get(name, 0) for name in names], dtype=np.int64)
+        merge = Merge(upload.pk, sorted(ids.values()))
+        for part in told.days():
+            meter_ids = id_at[part.meters]
+            rows = (meter_ids > 0) & np.isin(keys_of(meter_ids, part.days), self.keys.get(part.channel, []))
+            if rows.any():
+                merge.write(part[rows], meter_ids[rows])
+        periods = told.periods()
         if self.periods:
-            self._store_periods(upload, parsed.periods, id_at)
-        if len(parsed.events):
-            events.store(upload, parsed.events, id_at)
+            self._store_periods(upload, periods, id_at)
+        if len(told.events):
+            events.store(upload, told.events, id_at)
 
     def _store_periods(self, upload: Upload, found: billing.Periods, id_at: np.ndarray) -> None:
         keys = np.stack([id_at[found.meters], found.channels, found.first_days, found.last_days], axis=1).tolist()

@@ -22,6 +22,8 @@ RUN_READINGS = settings.IMPORT_READINGS_IN_MEMORY // (RUNS_IN_MEMORY + 1)
 GROUP_READINGS = RUN_READINGS // 2
 # Twenty years of five minutes, and some of them sent twice. What has more is no meter, and would not fit in memory.
 METER_MOST_READINGS = 2_500_000
+DAY = 1440
+LAST_DAY = 40_000  # since 1970: in 2079
 
 # Of a run; which meter a reading is of, its place says. The quality comes last: most files say nothing of it.
 COLUMNS = {"minutes": "i4", "values": "f8", "lines": "i4", "quality": "i1"}
@@ -79,6 +81,7 @@ class Spill:
         self.file = None
         self.runs: list[Run] = []
         self.has_quality = False
+        self.days = np.zeros(LAST_DAY, dtype=bool)  # since 1970 as the file's clock has them: which have readings
 
     def __enter__(self):
         return self
@@ -94,6 +97,7 @@ class Spill:
         if missing.any():
             columns = {name: column[~missing] for name, column in columns.items()}
         meters, flags = columns.pop("meters"), columns.pop("quality", None)
+        self._note_days(columns["minutes"] // DAY)
         if flags is not None and flags.any() and not self.has_quality:
             self.has_quality = True
             self.buffer["quality"][: self.filled] = 0
@@ -110,8 +114,20 @@ class Spill:
                 self.buffer["quality"][place] = 0 if flags is None else flags[some]
             self.filled, done = place.stop, some.stop
 
+    def _note_days(self, days: np.ndarray) -> None:
+        if len(days) and (days.min() < 0 or days.max() >= LAST_DAY):
+            days = days[(days >= 0) & (days < LAST_DAY)]
+        self.days[days] = True
+
     def __len__(self) -> int:
         return self.filled + sum(run.size for run in self.runs)
+
+    def counts(self, meters: int) -> np.ndarray:
+        """(meters,) how many readings there are of each."""
+        found = np.bincount(self.meters[: self.filled], minlength=meters)
+        for run in self.runs:
+            found[run.first_meter : run.first_meter + len(run.ends)] += np.diff(run.ends, prepend=0)
+        return found
 
     def groups(self) -> Iterator[Block]:
         """All readings, in groups of whole meters that follow each other; each meter's in the order of the file."""
@@ -158,9 +174,7 @@ class Spill:
     def _ranges(self) -> Iterator[tuple[int, int]]:
         """Neighbouring meters, about GROUP_READINGS of readings together."""
         meters = max(run.first_meter + len(run.ends) for run in self.runs)
-        counts = np.zeros(meters, dtype=np.int64)
-        for run in self.runs:
-            counts[run.first_meter : run.first_meter + len(run.ends)] += np.diff(run.ends, prepend=0)
+        counts = self.counts(meters)
         if counts.max() > METER_MOST_READINGS:
             raise FileFault(
                 _(

@@ -37,6 +37,15 @@ def test_consumers_of_numbers_alike_keep_theirs_too(north):
     assert not Installation.objects.filter(consumer__zone=north).exists()
 
 
+def test_meters_that_were_added_can_be_taken_back_and_the_others_stay():
+    actions.add_meters(["M-1"])
+    added = actions.add_meters(["M-1", "M-2", "M-3"])
+    assert sorted(added) == ["M-2", "M-3"]
+    actions.take_back([added["M-2"]])
+    assert sorted(Meter.objects.values_list("serial", flat=True)) == ["M-1", "M-3"]
+    assert sorted(Consumer.objects.values_list("number", flat=True)) == ["M-1", "M-3"]
+
+
 def test_a_supervisor_places_consumers(sam, north):
     actions.register_meters(["M-1"])
     assert actions.assign_zone(consumers=Consumer.objects.all(), zone=north, by=sam) == 1

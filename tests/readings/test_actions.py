@@ -111,10 +111,10 @@ def test_the_task_imports_what_waits_oldest_first_and_says_how_much():
 def test_a_faulty_file_does_not_hold_up_the_ones_behind_it(monkeypatch):
     from apps.readings import importing
 
-    real = importing.parse
+    real = importing.Told
     broken, _new = receive(confirm=True)
     receive(long_csv(*hours("M-2")).encode(), confirm=True)
-    monkeypatch.setattr(importing, "parse", lambda upload, *rest: 1 / 0 if upload == broken else real(upload, *rest))
+    monkeypatch.setattr(importing, "Told", lambda upload, *rest: 1 / 0 if upload == broken else real(upload, *rest))
     assert tasks.import_pending() == 1
     assert tasks.import_pending() == 0
     assert tasks.import_pending() == 0

@@ -1,16 +1,18 @@
 """Every way in which a file can be wrong gets a message that names what and where; nothing is half-written or lost."""
 
 import io
+from datetime import date
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from apps.grid.models import Meter
-from apps.readings import actions
+from apps.grid.models import Consumer, Meter
+from apps.readings import actions, partitions, spill
 from apps.readings.files import TooLarge
-from apps.readings.models import LoadProfile, Upload
+from apps.readings.importers.base import FileFault
+from apps.readings.models import HeldMeter, LoadProfile, Upload
 from tests.readings.files import hours, long_csv, rejected, send, stored
 
 pytestmark = pytest.mark.django_db
@@ -195,6 +197,41 @@ def test_an_import_that_breaks_in_the_middle_leaves_nothing_and_is_tried_again(m
     assert LoadProfile.objects.count() == 1
 
 
+def test_a_meter_of_which_nothing_can_be_taken_is_not_registered():
+    upload = send(long_csv(*hours(), *((name, stamp, -1) for name, stamp, _kwh in hours("M-2"))))
+    assert (upload.meters, upload.meters_registered, upload.rejected) == (1, 1, 24)
+    assert list(Meter.objects.values_list("serial", flat=True)) == ["M-1"]
+    assert list(Consumer.objects.values_list("number", flat=True)) == ["M-1"]
+    assert not HeldMeter.objects.exists()
+
+
+def test_a_file_that_is_refused_at_its_last_meter_leaves_nothing(monkeypatch):
+    from apps.readings.assembly import Assembler
+
+    monkeypatch.setattr(spill, "GROUP_READINGS", 30)
+    assembled, real = [], Assembler.days_of_group
+
+    def refused(self, columns, fallback):
+        assembled.append(columns)
+        if len(assembled) == 3:
+            raise FileFault("Send the time of day beside the date.")
+        return real(self, columns, fallback)
+
+    monkeypatch.setattr(Assembler, "days_of_group", refused)
+    upload = send(long_csv(*hours("M-1"), *hours("M-2"), *hours("M-3")))
+    assert (upload.status, upload.error) == (Upload.Status.FAILED, "Send the time of day beside the date.")
+    assert not LoadProfile.objects.exists()
+    assert not Meter.objects.exists()
+
+
+def test_months_are_made_for_what_may_come_and_not_for_a_stray_stamp(monkeypatch):
+    made = []
+    monkeypatch.setattr(partitions, "attach", made.append)
+    monkeypatch.setattr(partitions, "existing_months", lambda: {date(2026, 3, 1)})
+    send(long_csv(*hours(), ("M-1", "1999-05-05 00:00", 1), ("M-1", "2025-06-15 12:00", -1)))
+    assert made == [date(2025, 6, 1), date(2026, 2, 1)]
+
+
 def test_what_cannot_be_looked_at_is_kept_and_can_be_tried_again(monkeypatch, sam, caplog):
     with monkeypatch.context() as broken:
         broken.setattr(actions, "guess", lambda *_: 1 / 0)
@@ -207,7 +244,7 @@ def test_what_cannot_be_looked_at_is_kept_and_can_be_tried_again(monkeypatch, sa
 
 
 def test_what_stops_three_times_is_parked_with_a_way_to_try_again(monkeypatch, sam, rung):
-    monkeypatch.setattr("apps.readings.importing.parse", lambda *_: 1 / 0)
+    monkeypatch.setattr("apps.readings.importing.Told", lambda *_: 1 / 0)
     upload = send(long_csv(*hours()))
     for _attempt in range(3):
         actions.import_upload(upload)

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from apps.readings import shelf, spill
+from apps.readings import spill
 from apps.readings.assembly import Assembler, Columns
 from apps.readings.importers.base import Block, FileFault, Reading, Rejects
 from apps.readings.models import LoadProfile, LoadProfileRevision, MeterState, RejectedLine, Upload
@@ -21,7 +21,6 @@ def tiny(monkeypatch, media):
     """Nothing fits in memory."""
     for name, size in (("RUN_READINGS", 50), ("GROUP_READINGS", 60), ("RUNS_IN_MEMORY", 1)):
         monkeypatch.setattr(spill, name, size)
-    monkeypatch.setattr(shelf, "MEMORY_BYTES", 1000)
 
 
 def block(meters, minutes, values, lines=None, quality=None) -> Block:
