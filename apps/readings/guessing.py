@@ -56,10 +56,10 @@ def guess(
 
 
 def date_order_of(format_: Format, file: Path, reading: Reading, *, lenient: bool) -> dict[str, str]:
-    """The part of a statement that says it, as the reading of a file's beginning shows it."""
+    """The part of a statement that says it."""
     if isinstance(format_, TableFormat):
         try:
-            next(iter(format_.blocks(file, reading)), None)
+            format_.shape.month_first(format_.table(file), reading)
         except FileFault:  # a person sees it beside what they may correct
             if not lenient:
                 raise

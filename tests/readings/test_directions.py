@@ -56,6 +56,16 @@ def test_of_generated_and_given_energy_the_given_is_read(tmp_path):
     assert both(tmp_path, "meter;time;kwh;generation_kwh;export_kwh", rows)[0] == (0, 0.25, GIVEN)
 
 
+@pytest.mark.parametrize("header", ["meter;time;export_kwh", "Zähler;Zeit;Einspeisung", "meter;time;Generation (kWh)"])
+def test_energy_that_is_given_alone_is_not_taken_for_energy_taken(tmp_path, header):
+    assert both(tmp_path, header, "M-1;2026-03-01 00:00;0,5\n") == [(0, 0.5, GIVEN)]
+
+
+def test_columns_of_meters_that_all_give_are_all_given(tmp_path):
+    found, reading = read(tmp_path, "time,A export,B export\n2026-03-01 00:00,1,2\n2026-03-01 01:00,1,2\n")
+    assert (reading.names, {row[3] for row in found}) == (["A", "B"], {GIVEN})
+
+
 def test_both_columns_come_in_the_unit_of_the_first(tmp_path):
     rows = "M-1;2026-03-01 00:00;0,5;250\n"
     assert both(tmp_path, "meter;time;import_kwh;export_wh", rows) == [(0, 0.25, GIVEN), (0, 0.5, TAKEN)]

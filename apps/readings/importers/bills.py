@@ -42,10 +42,14 @@ class Bills:
         columns = self.columns(table)
         return "kWh" if "unit" in columns else table.columns[columns["value"]]
 
+    def month_first(self, table: Table, reading: Reading) -> bool:
+        columns = self.columns(table)
+        return dates.month_first(table, columns["time"], columns["end"], reading=reading)
+
     def blocks(self, table: Table, reading: Reading) -> Iterator[Block]:
         columns = self.columns(table)
         comma = has_decimal_comma(table, [columns["value"]])
-        month_first = dates.month_first(table, columns["time"], columns["end"], reading=reading)
+        month_first = self.month_first(table, reading)
         found = []
         others = [place for name, place in columns.items() if name != "value"]
         for batch in table.batches(reading, others, [columns["value"]]):

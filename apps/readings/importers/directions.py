@@ -35,12 +35,15 @@ def is_of_export(name: str) -> bool:
     return bool(set(words) & EXPORTED) or "feed_in" in texts.word(name) or words[0].endswith("einspeisung")
 
 
-def export_column(table: Table, value: int, but: set[int]) -> int | None:
-    """The one column of energy given, beside that of energy taken; nothing where several could be meant."""
+def export_column(table: Table, value: int | None, but: set[int]) -> int | None:
+    """The one column of energy given, perhaps beside that of energy taken; nothing where several could be meant."""
     found = [
         place
         for place, name in enumerate(table.columns)
-        if place not in but and is_of_export(name) and _is_energy(table, place) and factor(table, value, place)
+        if place not in but
+        and is_of_export(name)
+        and _is_energy(table, place)
+        and (value is None or factor(table, value, place))
     ]
     if len(found) > 1:
         found = [place for place in found if not GENERATED & set(words_of(table)[place].split("_"))]
@@ -91,10 +94,11 @@ def given_beside(
 
 def of_names(names: list[str]) -> tuple[list[str], np.ndarray]:
     """Names of meters, and (N,) int8 models.Channel, of columns that are called by a meter and perhaps a direction: of
-    two that differ in that alone, one is given."""
+    two that differ in that alone, one is given; or all of them are."""
     found = [_parted(name) if len(name) <= texts.NAME_LOOKED_AT else (name, 0) for name in names]
     taken = {meter for meter, channel in found if channel == Channel.IMPORT} | set(names)
-    given = {meter for meter, channel in found if channel == Channel.EXPORT and meter in taken}
+    only_given = all(channel == Channel.EXPORT for _meter, channel in found)
+    given = {meter for meter, channel in found if channel == Channel.EXPORT and (only_given or meter in taken)}
     paired = [meter in given for meter, _channel in found]
     meters = [found[place][0] if paired[place] else name for place, name in enumerate(names)]
     gives = [paired[place] and found[place][1] == Channel.EXPORT for place in range(len(names))]

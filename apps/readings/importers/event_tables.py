@@ -47,9 +47,12 @@ class EventList:
     def value_name(self, table: Table) -> str:
         return ""
 
+    def month_first(self, table: Table, reading: Reading) -> bool:
+        return dates.month_first(table, self.columns(table)["time"], reading=reading)
+
     def blocks(self, table: Table, reading: Reading) -> Iterator[Block]:
         found = {name: place for name, place in self.columns(table).items() if place is not None}
-        month_first = dates.month_first(table, found["time"], reading=reading)
+        month_first = self.month_first(table, reading)
         for batch in table.batches(reading, list(found.values()), []):  # all of them words, also where they are numbers
             self._note(batch, found, month_first, reading)
             yield nothing()

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -73,14 +73,19 @@ class Long:
         columns = self.columns(table)
         return "kWh" if "unit" in columns else table.columns[columns["value"]]
 
+    def month_first(self, table: Table, reading: Reading) -> bool:
+        return dates.month_first(table, self.columns(table)["time"], reading=reading)
+
     def blocks(self, table: Table, reading: Reading) -> Iterator[Block]:
         columns = self.columns(table)
-        stamps = StampColumn(dates.month_first(table, columns["time"], reading=reading))
+        stamps = StampColumn(self.month_first(table, reading))
         values = [columns[role] for role in ("value", "export") if role in columns]
         comma, clock = has_decimal_comma(table, values), self._clock(table, columns, reading)
         others = [place for place in columns.values() if place not in values]
         for batch in table.batches(reading, others, values):
             block, good = self._block(batch, columns, stamps, comma, reading, clock)
+            if "channel" not in columns and directions.is_of_export(table.columns[columns["value"]]):
+                block = replace(block, channels=np.full(len(block.values), Channel.EXPORT, dtype=np.int8))
             if "export" in columns:
                 factor = directions.factor(table, *values) or 1.0
                 block = directions.given_beside(block, batch, good, columns["export"], comma, factor, reading)
@@ -186,6 +191,8 @@ def guessed(table: Table) -> dict[str, int]:
         # Of peak and off-peak, or of three phases, none is the reading.
         energy = energy_columns(table, taken)
         found["value"] = energy[0] if len(energy) == 1 else None
+        if not energy:
+            found["value"] = directions.export_column(table, None, taken)
     for role, words in (("channel", texts.CHANNEL), ("quality", texts.QUALITY), ("unit", texts.UNIT)):
         found[role] = find(table, words, set(found.values()))
     if found["value"] is not None and found["channel"] is not None and not any(channels_of(table, found["channel"])):

@@ -48,6 +48,9 @@ class ColumnsUnclear(FileFault):
 class Shape(Protocol):
     def fits(self, table: Table) -> bool: ...
 
+    def month_first(self, table: Table, reading: Reading) -> bool:
+        """Does the month come first in its dates? Tells the reading what was taken; raises FileFault."""
+
     def blocks(self, table: Table, reading: Reading) -> Iterator[Block]: ...
 
 

@@ -21,9 +21,9 @@ def days_named(table: Table, month_first: bool) -> texts.Stamps:
 
 
 class WideDays:
-    def day_columns(self, table: Table, reading: Reading | None = None) -> tuple[list[int], texts.Stamps]:
+    def day_columns(self, table: Table, month_first: bool | None = None) -> tuple[list[int], texts.Stamps]:
         """Positions of the columns whose name is a date, and those dates."""
-        stamps = days_named(table, dates.of_names(table, reading))
+        stamps = days_named(table, dates.of_names(table) if month_first is None else month_first)
         columns = np.flatnonzero(stamps.valid)
         return columns.tolist(), stamps.take(columns)
 
@@ -42,9 +42,12 @@ class WideDays:
     def value_name(self, table: Table) -> str:
         return ""
 
+    def month_first(self, table: Table, reading: Reading) -> bool:
+        return dates.of_names(table, reading)
+
     def blocks(self, table: Table, reading: Reading) -> Iterator[Block]:
         meter = self.meter_column(table)
-        days, stamps = self.day_columns(table, reading)
+        days, stamps = self.day_columns(table, self.month_first(table, reading))
         names = [table.columns[index] for index in days]
         header = np.ones(len(days), dtype=np.int32)
         good = stamping.check(stamps, header, lambda i: names[i], reading)

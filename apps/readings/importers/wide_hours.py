@@ -76,11 +76,14 @@ class WideHours:
     def value_name(self, table: Table) -> str:
         return "kWh" if "unit" in self.columns(table) else table.columns[self.slots(table).columns[0]]
 
+    def month_first(self, table: Table, reading: Reading) -> bool:
+        return dates.month_first(table, self.columns(table)["time"], reading=reading)
+
     def blocks(self, table: Table, reading: Reading) -> Iterator[Block]:
         slots, columns = self.slots(table), self.columns(table)
         values = [*slots.columns, *slots.beyond]
         comma = has_decimal_comma(table, values)
-        month_first = dates.month_first(table, columns["time"], reading=reading)
+        month_first = self.month_first(table, reading)
         for batch in table.batches(reading, list(columns.values()), values):
             yield self._block(batch, table, columns, slots, month_first, comma, reading)
 

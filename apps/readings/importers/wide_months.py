@@ -51,6 +51,9 @@ class WideMonths:
     def value_name(self, table: Table) -> str:
         return table.columns[self.month_columns(table)[0][0]]
 
+    def month_first(self, table: Table, reading: Reading) -> bool:
+        return False
+
     def blocks(self, table: Table, reading: Reading) -> Iterator[Block]:
         meter = self.meter_column(table)
         columns, months = self.month_columns(table)

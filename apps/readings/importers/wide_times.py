@@ -77,6 +77,9 @@ class WideTimes:
             names = units_below(table, time, meters[:COLUMNS_LOOKED_AT])
         return names[0] if len({texts.unit_of(name) for name in names}) == 1 else ""
 
+    def month_first(self, table: Table, reading: Reading) -> bool:
+        return dates.month_first(table, self.time_column(table), reading=reading)
+
     def blocks(self, table: Table, reading: Reading) -> Iterator[Block]:
         time = self.time_column(table)
         meters = self.meter_columns(table, time)
@@ -94,7 +97,7 @@ class WideTimes:
         if totals:
             reason = _("a column of sums is no meter")
             reading.rejects.add(np.ones(len(totals), dtype=np.int32), reason, lambda i: totals[i])
-        month_first, comma = dates.month_first(table, time, reading=reading), has_decimal_comma(table, meters)
+        month_first, comma = self.month_first(table, reading), has_decimal_comma(table, meters)
         found = self.numbering(table, time, reading)
         counter = counted.counter(found, reading) if found else None
         for batch in table.batches(reading, [time] if clock is None else [time, clock], meters):
