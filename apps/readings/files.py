@@ -5,6 +5,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ from pathlib import Path
 from django.conf import settings
 from django.core.files.uploadhandler import TemporaryFileUploadHandler
 from django.utils.translation import gettext as _
+
+SYNCED_AT_ONCE = 16 * 1024**2  # bytes
 
 
 class TooLarge(Exception):
@@ -48,13 +51,22 @@ def received(chunks: Iterable[bytes]) -> Iterator[Kept]:
         descriptor, name = tempfile.mkstemp(dir=folder, prefix="incoming-")
     path = Path(name)
     try:
-        with _disk_full_said(), os.fdopen(descriptor, "wb") as file:
+        with _disk_full_said(), os.fdopen(descriptor, "wb") as file, ThreadPoolExecutor(1) as beside:
+            synced, syncing = 0, None
             for chunk in chunks:
                 size += len(chunk)
                 if size > settings.UPLOAD_MAX_BYTES:
                     raise TooLarge(too_large())
                 digest.update(chunk)
                 file.write(chunk)
+                if size - synced >= SYNCED_AT_ONCE and (syncing is None or syncing.done()):
+                    if syncing:
+                        syncing.result()  # the system tells a fault of the disk only once
+                    file.flush()
+                    # The disk need not wait for the end of the file.
+                    synced, syncing = size, beside.submit(os.fdatasync, file.fileno())
+            if syncing:
+                syncing.result()
             file.flush()
             os.fsync(file.fileno())
         yield Kept(path, digest.hexdigest(), size)
