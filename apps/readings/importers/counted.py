@@ -25,6 +25,8 @@ PERIODS = {
     "okres": 0,
 }  # fmt: skip
 NUMBER = re.compile(r"(\d{1,3})(?:[.,]0+)?")
+MOST_NUMBERS = 1000
+PAIRS_AT_ONCE = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -125,18 +127,19 @@ def numbering(table: Table, date: int, column: int, month_first: bool) -> Number
     it tells."""
     if words_of(table)[column] in texts.STARTS or not _are_numbers(table, column):
         return None
-    found = []
+    seen = np.zeros(0, dtype=np.int64)  # days and their numbers
     for batch in table.batches(Reading(Rejects(0)), [date, column], []):
         dates, day_places = texts.dictionary_of(batch.columns[date])
         numbers, places = texts.dictionary_of(batch.columns[column])
         stamps = texts.stamps_of(pa.array(dates, pa.string()), month_first)
         numbers = np.array([number_of(text) for text in numbers])
-        pairs = np.flatnonzero(np.bincount(day_places * len(numbers) + places))
-        days, numbers = stamps.minutes[pairs // len(numbers)] // DAY, numbers[pairs % len(numbers)]
-        good = stamps.valid[pairs // len(numbers)] & (numbers >= 0)
-        found.append(np.stack([days[good], numbers[good]]))
-    days, numbers = np.concatenate(found, axis=1)
-    return _understood(words_of(table)[column], days, numbers) if len(days) else None
+        pairs = day_places.astype(np.int64) * len(numbers) + places
+        few = len(dates) * len(numbers) <= PAIRS_AT_ONCE
+        pairs = np.flatnonzero(np.bincount(pairs)) if few else np.unique(pairs)
+        days, number = stamps.minutes[pairs // len(numbers)] // DAY, numbers[pairs % len(numbers)]
+        good = stamps.valid[pairs // len(numbers)] & (number >= 0)
+        seen = np.union1d(seen, days[good].astype(np.int64) * MOST_NUMBERS + number[good])
+    return _understood(words_of(table)[column], seen // MOST_NUMBERS, seen % MOST_NUMBERS) if len(seen) else None
 
 
 def _are_numbers(table: Table, column: int) -> bool:
