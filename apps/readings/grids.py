@@ -2,12 +2,10 @@
 worked out once for all meters instead of for each reading."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from apps.readings.assembly import Columns
+from apps.readings.series import Columns
 
 LONGEST_SPAN_MINUTES = 12_000_000  # over twenty years
 MOST_CELLS_A_READING = 2
@@ -22,7 +20,7 @@ class Grid:
     minutes: np.ndarray  # (T,) int32 as the file has them, rising
     cells: np.ndarray | None  # (N,) int64, of each reading; None: all of them lie in order and none is missing
 
-    def filled(self, columns: "Columns", kwh: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    def filled(self, columns: Columns, kwh: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """(M, T) kWh with NaN where nothing was sent, and quality. Of several values for one stamp any may be there."""
         shape = self.meters, len(self.minutes)
         with np.errstate(over="ignore"):  # a file may say 1e308; what is absurd is refused afterwards
@@ -39,14 +37,14 @@ class Grid:
         return matrix, flags
 
 
-def grid_of(columns: "Columns") -> Grid | None:
+def grid_of(columns: Columns) -> Grid | None:
     """None where the readings would fill too little of a matrix."""
     if len(columns) < 2:
         return None
     return in_step(columns) or scattered(columns)
 
 
-def in_step(columns: "Columns") -> Grid | None:
+def in_step(columns: Columns) -> Grid | None:
     """Of meters one after the other, each with the same rising stamps; None of others."""
     first_meter = int(columns.meters[0])
     meters = int(columns.meters[-1]) - first_meter + 1
@@ -63,7 +61,7 @@ def in_step(columns: "Columns") -> Grid | None:
     return Grid(first_meter, meters, minutes, None)
 
 
-def scattered(columns: "Columns") -> Grid | None:
+def scattered(columns: Columns) -> Grid | None:
     first_meter, first = int(columns.meters.min()), int(columns.local.min())
     meters, span = int(columns.meters.max()) - first_meter + 1, int(columns.local.max()) - first + 1
     if span > LONGEST_SPAN_MINUTES:

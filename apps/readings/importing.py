@@ -11,11 +11,11 @@ from django.utils.translation import gettext as _
 
 from apps.grid.actions import add_meters, take_back
 from apps.readings import billing, copying, events, meters, partitions, remerging
-from apps.readings.assembly import Days
 from apps.readings.merge import Merge, date_of
 from apps.readings.models import HeldMeter, Upload
 from apps.readings.parsing import READING_SHARE, Told
 from apps.readings.progress import Progress
+from apps.readings.series import Days
 
 
 def run(upload: Upload, progress: Progress) -> bool:

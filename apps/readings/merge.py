@@ -12,9 +12,9 @@ import numpy as np
 from django.db import connection
 
 from apps.readings import copying
-from apps.readings.assembly import DAY, Days
 from apps.readings.models import Channel, ReadingEdit
 from apps.readings.profiles import EPOCH, MeterRows, stored_rows
+from apps.readings.series import DAY, Days
 
 DAY_BITS = 20  # of a key that is a meter and a day
 

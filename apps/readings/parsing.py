@@ -15,10 +15,11 @@ from django.utils.translation import gettext as _
 
 from apps.readings import billing, events, importers, meters
 from apps.readings.ahead import made_ahead
-from apps.readings.assembly import Assembler, Columns, Days
+from apps.readings.assembly import Assembler
 from apps.readings.importers.base import Block, FileFault, Reading, Rejects
 from apps.readings.models import Channel, Upload
 from apps.readings.progress import Progress
+from apps.readings.series import Columns, Days
 from apps.readings.spill import Spill
 from apps.readings.statements import Statement
 
