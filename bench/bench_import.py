@@ -1,6 +1,12 @@
 """From a file to committed load profiles, beside binary COPY of the same rows into an empty table with the same
 partitions, and beside a table with a row per reading. As in web servers and workers that have run for a while: each
-process takes a few readings first, so that its libraries are loaded, as those of the floors are."""
+process takes a few readings first, so that its libraries are loaded, as those of the floors are.
+
+Counted is what the web server does with a file (writing, hashing, syncing it, a look at its content, the upload's row,
+the bell) and what the worker does (attempt, reading, registering all meters, of which none is known, days, states,
+commit). HTTP, and the wait for a worker that is busy, are not. The floor has its rows in memory, in the same order, and
+sends and commits them, with the same code over the same connection. All files are in the page cache. Months are made in
+the first of three runs; the median counts."""
 
 import os
 import time
