@@ -1,6 +1,7 @@
 """Energy given to the grid in a column of its own, beside that of energy taken: import_kwh and export_kwh."""
 
 import re
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -27,23 +28,31 @@ BEHIND = re.compile(r"(?P<meter>.+?)[\s_/|.-]+\(?(?P<word>\S+?)\)?")
 BEFORE = re.compile(r"(?P<word>[^\s_/|]+)[\s_/|]+(?P<meter>.+)")
 
 
-def is_of_export(name: str) -> bool:
-    """Does a column's name speak of energy that is given to the grid?"""
-    if found := texts.OBIS.fullmatch(UNIT_BEHIND.sub("", name).strip()):
+def without_unit(name: str) -> str:
+    """`4711 (kWh)` is 4711. A very long name is none, and would take long."""
+    return UNIT_BEHIND.sub("", name) if len(name) <= texts.NAME_LOOKED_AT else name
+
+
+@lru_cache(maxsize=8)
+def of_export(table: Table) -> frozenset[int]:
+    """Columns whose names speak of energy that is given to the grid. A file is asked for them several times."""
+    pairs = zip(table.columns, words_of(table), strict=True)
+    return frozenset(place for place, (name, word) in enumerate(pairs) if _is_of_export(name, word))
+
+
+def _is_of_export(name: str, word: str) -> bool:
+    if found := texts.OBIS.fullmatch(without_unit(name).strip()):
         return int(found[1]) == Channel.EXPORT
-    words = texts.word(name).split("_")
-    return bool(set(words) & EXPORTED) or "feed_in" in texts.word(name) or words[0].endswith("einspeisung")
+    parts = word.split("_")
+    return bool(EXPORTED & set(parts)) or "feed_in" in word or parts[0].endswith("einspeisung")
 
 
 def export_column(table: Table, value: int | None, but: set[int]) -> int | None:
     """The one column of energy given, perhaps beside that of energy taken; nothing where several could be meant."""
     found = [
         place
-        for place, name in enumerate(table.columns)
-        if place not in but
-        and is_of_export(name)
-        and _is_energy(table, place)
-        and (value is None or factor(table, value, place))
+        for place in sorted(of_export(table))
+        if place not in but and _is_energy(table, place) and (value is None or factor(table, value, place))
     ]
     if len(found) > 1:
         found = [place for place in found if not GENERATED & set(words_of(table)[place].split("_"))]

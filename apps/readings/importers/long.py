@@ -84,7 +84,7 @@ class Long:
         others = [place for place in columns.values() if place not in values]
         for batch in table.batches(reading, others, values):
             block, good = self._block(batch, columns, stamps, comma, reading, clock)
-            if "channel" not in columns and directions.is_of_export(table.columns[columns["value"]]):
+            if "channel" not in columns and columns["value"] in directions.of_export(table):
                 block = replace(block, channels=np.full(len(block.values), Channel.EXPORT, dtype=np.int8))
             if "export" in columns:
                 factor = directions.factor(table, *values) or 1.0
@@ -206,10 +206,11 @@ def guessed(table: Table) -> dict[str, int]:
 
 def energy_columns(table: Table, but: set[int] = frozenset()) -> list[int]:
     """Columns whose names mention a unit of energy that is taken; of power, where none does."""
+    given = directions.of_export(table)
     units = {
         place: unit
         for place, name in enumerate(table.columns)
-        if place not in but and (unit := texts.unit_of(name)) and not directions.is_of_export(name)
+        if place not in but and (unit := texts.unit_of(name)) and place not in given
     }
     return [place for place, unit in units.items() if unit != "kW"] or list(units)
 

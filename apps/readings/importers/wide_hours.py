@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from apps.readings.importers import counted, dates, stamping, texts
 from apps.readings.importers.base import Block, Reading
-from apps.readings.importers.directions import UNIT_BEHIND
+from apps.readings.importers.directions import without_unit
 from apps.readings.importers.long import Long, find, find_meter, no_name
 from apps.readings.importers.tables import Batch, Table, has_decimal_comma
 from apps.readings.importers.wide_times import matrix
@@ -41,7 +41,7 @@ class WideHours:
         """The columns that are called by times of day, or numbered through the day; None where these make no day."""
         if len(table.columns) > MOST_COLUMNS:
             return None
-        words = [texts.word(UNIT_BEHIND.sub("", name)) for name in table.columns]
+        words = [texts.word(without_unit(name)) for name in table.columns]
         for pattern, is_day in ((CLOCK, are_clocks), (COUNTED, are_counted)):
             found = [(place, match) for place, word in enumerate(words) if (match := pattern.fullmatch(word))]
             places = [place for place, _match in found]

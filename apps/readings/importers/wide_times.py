@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from apps.readings.importers import counted, dates, directions, stamping, texts
 from apps.readings.importers.base import Block, FileFault, Reading
-from apps.readings.importers.directions import UNIT_BEHIND
+from apps.readings.importers.directions import without_unit
 from apps.readings.importers.long import are_parted, find, no_name, numbering, parted_stamps, with_clock
 from apps.readings.importers.tables import COLUMNS_LOOKED_AT, Batch, Table, has_decimal_comma, words_of
 from apps.readings.models import Channel
@@ -84,7 +84,7 @@ class WideTimes:
         time = self.time_column(table)
         meters = self.meter_columns(table, time)
         clock = self.clock_column(table, time)
-        names, channels = directions.of_names(without_unit([table.columns[index] for index in meters]))
+        names, channels = directions.of_names(without_units([table.columns[index] for index in meters]))
         twice = [
             name for (name, _channel), times in Counter(zip(names, channels, strict=True)).items() if times > 1 and name
         ]
@@ -165,9 +165,9 @@ class WideCounted(WideTimes):
         return self.is_wide(table) and self.numbering(table, self.time_column(table)) is not None
 
 
-def without_unit(names: list[str]) -> list[str]:
+def without_units(names: list[str]) -> list[str]:
     """Names of meters where all columns are called by meter and unit, such as `4711 (kWh)`."""
-    found = [UNIT_BEHIND.sub("", name) for name in names]
+    found = [without_unit(name) for name in names]
     return found if all(short and short != name for short, name in zip(found, names, strict=True)) else names
 
 
