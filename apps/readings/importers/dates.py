@@ -75,13 +75,13 @@ def of_names(table: Table, reading: Reading | None = None) -> bool:
 def evidence(table: Table, columns: tuple[int, ...]) -> Evidence | None:
     """The beginning of the file is asked, and the rest only as long as nothing there tells. None where the dates do not
     need it. Raises FileFault."""
-    if not any(_parts(texts.as_texts(_plain(table.sample_column(column)))) for column in columns):
+    if not any(_parts(_texts(table.sample_column(column))) for column in columns):
         return None
     seen: set[tuple[int, int, int]] = set()
     timed = False
     for batch in table.batches(Reading(Rejects(0)), list(columns), []):
         for column in columns:
-            distinct = texts.as_texts(_plain(batch.columns[column]))
+            distinct = _texts(batch.columns[column])
             seen |= _parts(distinct)
             timed = timed or bool(pc.any(pc.match_substring_regex(distinct, TIMED)).as_py())
         if (told := _told(seen)) is not None:
@@ -115,9 +115,17 @@ def _contradiction(found: Evidence, said: DateOrder) -> str:
     ) % {"line": found.line, "date": found.text[:40], "stated": said.order.label}
 
 
-def _plain(column: pa.Array) -> pa.Array:
+def _texts(column: pa.Array) -> pa.Array:
     """Each of its texts, once or more often."""
-    return column.dictionary if pa.types.is_dictionary(column.type) else column
+    return _as_texts(column.dictionary if pa.types.is_dictionary(column.type) else column)
+
+
+def _as_texts(column: pa.Array) -> pa.Array:
+    """None of what cannot be one: whoever reads it says so."""
+    try:
+        return texts.as_texts(column)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return pa.array([], pa.string())
 
 
 def _parts(column: pa.Array) -> set[tuple[int, int, int]]:
@@ -130,7 +138,7 @@ def _first_line_that_tells(batch: Batch, columns: tuple[int, ...], told: bool) -
     """The first date that has a number above 12 where no month can be: its line and its text."""
     found = []
     for column in columns:
-        cells = texts.as_texts(batch.columns[column])
+        cells = _as_texts(batch.columns[column])
         if (row := _first_that_tells(cells, told)) >= 0:
             found.append((int(batch.lines[row]), cells[row].as_py()))
     return min(found)
