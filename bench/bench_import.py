@@ -23,8 +23,9 @@ from bench import alone, long_files, scratch
 REAL_FILE = Path(__file__).resolve().parents[2] / "shared" / "data" / "uk_edrp_622" / "consumption_30min_kwh.parquet"
 METERS, DAYS = 622, 92
 LONG_METERS, LONG_DAYS = 500, 365
+FEWER_METERS = 100
 SMALL_METERS, FEW_METERS = 2000, 2
-ROW_METERS, BULK_READINGS = 100, 20_000
+BULK_READINGS = 20_000
 RUNS = 3
 
 ROW_TABLE = """
@@ -39,7 +40,9 @@ def run() -> list[dict]:
     with scratch.database():
         folder = Path(os.environ["MEDIA_ROOT"])
         results = real_file(folder) + long_file(folder) + small_file(folder)
-        return results + alone.call(row_per_reading, folder)
+        for meters in (FEWER_METERS, LONG_METERS):
+            results += alone.call(row_per_reading, folder, meters)
+        return results
 
 
 def real_file(folder: Path) -> list[dict]:
@@ -179,16 +182,17 @@ def copy_seconds(upload) -> float:
     return time.perf_counter() - began
 
 
-def row_per_reading(folder: Path) -> list[dict]:
-    """The other way to store readings: a row each, by COPY and by bulk_create, on a smaller file."""
-    file = long_files.write(folder / "rows.parquet", ROW_METERS, LONG_DAYS)
+def row_per_reading(folder: Path, many: int) -> list[dict]:
+    """The other way to store readings: a row each, by COPY and (some of them) by bulk_create. What every import costs
+    beside its readings weighs more on the file of fewer meters."""
+    file = long_files.write(folder / "rows.parquet", many, LONG_DAYS)
     imported = import_file(file, with_floor=False)
     ours_bytes = profile_bytes()
     from django.db import connection  # noqa: PLC0415
 
     hours = LONG_DAYS * 24
-    meters = np.repeat(np.arange(ROW_METERS), hours)
-    minutes = np.tile(np.arange(hours) * 60, ROW_METERS)
+    meters = np.repeat(np.arange(many), hours)
+    minutes = np.tile(np.arange(hours) * 60, many)
     kwh = np.random.default_rng(1).gamma(1.2, 0.4, len(meters)).astype(np.float32)
     with connection.cursor() as cursor:
         cursor.execute(ROW_TABLE)
@@ -198,10 +202,10 @@ def row_per_reading(folder: Path) -> list[dict]:
         created = BULK_READINGS / timed(lambda: bulk_create(meters, minutes, kwh))
         cursor.execute("DROP TABLE bench_reading")
     return [
-        result("Import of Parquet, beside COPY into a row per reading", imported["speed"], copied),
-        result("Import of Parquet, beside bulk_create of a row per reading", imported["speed"], created),
+        result(f"Import of {many} meters, beside COPY into a row per reading", imported["speed"], copied),
+        result(f"Import of {many} meters, beside bulk_create of a row per reading", imported["speed"], created),
         {
-            "name": "Disk with indexes, beside a row per reading",
+            "name": f"Disk of {many} meters with indexes, beside a row per reading",
             "value": ours_bytes / 1e6,
             "unit": "MB",
             "floor": rows_bytes / 1e6,
