@@ -36,9 +36,7 @@ def score_in_a_worker() -> list[dict]:
 
     models_on_disk.load(ModelVersion.objects.get(status="active"))  # a worker that scores has its model warm
     began = time.perf_counter()
-    readings = sum(
-        drawn.window.kwh.size for drawn in windows.read(list(Consumer.objects.values_list("pk", flat=True)))
-    )
+    readings = sum(drawn.window.kwh.size for drawn in windows.read(list(Consumer.objects.values_list("pk", flat=True))))
     mere_read = time.perf_counter() - began
 
     began = time.perf_counter()
