@@ -35,7 +35,7 @@ def data_quality(request):
     context = {
         "filter": chosen,
         "page": page,
-        "rows": reports.rows(page, zones),
+        "rows": reports.rows(request.user, page, zones),
         "narrowed": any(value for key, value in request.GET.items() if key != "page"),
     }
     if request.htmx:

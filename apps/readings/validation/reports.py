@@ -294,9 +294,9 @@ class Row:
     words: str
 
 
-def rows(ids: Iterable[int], zones: list[Zone]) -> list[Row]:
+def rows(user: User, ids: Iterable[int], zones: list[Zone]) -> list[Row]:
     by_id = {zone.pk: zone for zone in zones}
     return [
         Row(hit, BY_NAME.get(hit.rule), by_id.get(hit.zone), in_words(hit))
-        for hit in for_list(ValidationHit.objects.located().filter(pk__in=list(ids)))
+        for hit in for_list(ValidationHit.objects.visible_to(user).filter(pk__in=list(ids)))
     ]
