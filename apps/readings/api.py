@@ -92,10 +92,10 @@ class UploadSerializer(serializers.ModelSerializer):
     progress = serializers.SerializerMethodField(help_text="0 to 1 while it is being imported.")
     held_meters = serializers.SerializerMethodField(help_text="Unknown meters whose readings wait.")
     rejected_url = serializers.SerializerMethodField()
-    date_order = serializers.SerializerMethodField(
+    date_order = serializers.CharField(
         help_text="How dates such as 3/4/2026 are read: day_first or month_first; empty where there are none."
     )
-    date_order_why = serializers.SerializerMethodField(
+    date_order_why = serializers.CharField(
         help_text="How that is known: stated, seen (in the file), remembered (of the sender), likely (otherwise days"
         " would lie in the future, or hours on one day a month) or guessed (nothing tells)."
     )
@@ -115,12 +115,6 @@ class UploadSerializer(serializers.ModelSerializer):
 
     def get_rejected_url(self, upload: Upload) -> str:
         return self.context["request"].build_absolute_uri(reverse("api-upload-rejected", args=[upload.pk]))
-
-    def get_date_order(self, upload: Upload) -> str:
-        return Statement.of(upload).date_order
-
-    def get_date_order_why(self, upload: Upload) -> str:
-        return Statement.of(upload).date_order_why
 
     def get_progress(self, upload: Upload) -> float:
         if upload.status == Upload.Status.IMPORTED:

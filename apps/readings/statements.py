@@ -1,15 +1,14 @@
 """What a sender says about a file: the clock of its stamps and the meaning of its values."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Self
 
 from django.utils.translation import gettext as _
 
 from apps.readings import times
-from apps.readings.date_order import DateOrder, Order
+from apps.readings.date_order import NONE, DateOrder, Order
 from apps.readings.models import Sender, Upload
 
-IN_COLUMNS = ("date_order", "date_order_why")  # what an upload keeps beside its columns
 KWH = {Sender.Unit.WH: 0.001, Sender.Unit.KWH: 1.0, Sender.Unit.MWH: 1000.0, Sender.Unit.KW: 1.0}
 
 
@@ -27,11 +26,7 @@ class Statement:
 
     @classmethod
     def of(cls, upload: Upload) -> Self:
-        return cls(
-            upload.timezone, upload.stamps, upload.measures, upload.unit, upload.multiplier, upload.format,
-            {role: name for role, name in upload.columns.items() if role not in IN_COLUMNS},
-            **{name: upload.columns[name] for name in IN_COLUMNS if name in upload.columns},
-        )  # fmt: skip
+        return cls(**{one.name: getattr(upload, one.name) for one in fields(cls)})
 
     @property
     def factor(self) -> float:
@@ -59,18 +54,15 @@ class Statement:
 
     def put(self, upload: Upload) -> None:
         """Write it down, unsaved."""
-        said = self.as_dict()
-        order = {name: said.pop(name) for name in IN_COLUMNS}
-        for name, value in said.items():
+        for name, value in self.as_dict().items():
             setattr(upload, name, value)
-        upload.columns = self.columns | (order if self.date_order else {})
 
     def to_remember(self, before: dict, *, confirmed: bool) -> dict:
         """What is remembered of the sender. Where dates do not tell their order, and nobody `confirmed` it, a sender's
         earlier files say more of it than a guess."""
         said = self.as_dict()
         if not (self.order and (confirmed or self.order.is_known)):
-            said |= {name: before.get(name, "") for name in IN_COLUMNS}
+            said |= {name: before.get(name, "") for name in NONE}
         return said
 
     def faults(self) -> dict[str, str]:

@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from apps.readings.date_order import Order, Why
 from apps.readings.models.columns import RealField
 from apps.readings.models.events import MeterEvent
 
@@ -88,6 +89,9 @@ class Upload(models.Model):
     multiplier = models.FloatField(_("multiplier"), default=1)
     # Column of the file by what it holds ("meter", "time", "value", ...), where a person corrected the guess.
     columns = models.JSONField(_("columns"), default=dict, blank=True)
+    # Which number of a date such as 3/4/2026 is the month, and how that is known; empty where no date is unclear.
+    date_order = models.CharField(_("order of dates"), max_length=16, choices=Order.choices, blank=True)
+    date_order_why = models.CharField(max_length=16, choices=Why.choices, blank=True)
     # What a machine calls this request, so that a repeated one is recognised without its content.
     idempotency_key = models.CharField(max_length=128, blank=True, editable=False)
 
