@@ -263,7 +263,7 @@ READING_MAX_KWH = environment.number("READING_MAX_KWH", 100_000)
 PUSH_MOST_BYTES = environment.number("PUSH_MOST_BYTES", 4 * 1024**2)
 PUSH_REFUSALS_TOLD = environment.number("PUSH_REFUSALS_TOLD", 100)  # of one push, in its answer
 # At 21 bytes each; what a file has more goes over the disk that the raw files are on.
-IMPORT_READINGS_IN_MEMORY = environment.number("IMPORT_READINGS_IN_MEMORY", 4_000_000)
+IMPORT_READINGS_IN_MEMORY = environment.number("IMPORT_READINGS_IN_MEMORY", 6_000_000)
 REJECTED_LINES_KEPT = environment.number("REJECTED_LINES_KEPT", 100_000)
 
 # --- Reference data ---------------------------------------------------------------------------------------------------

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 
 from django.core.exceptions import PermissionDenied
 from django.db import connection, transaction
-from django.db.backends.postgresql.psycopg_any import DateRange
 
 from apps.accounts.models import User
 from apps.grid.models import Consumer, Installation, Meter, Zone
@@ -19,6 +18,11 @@ ADD_CONSUMERS = """
 INSERT INTO grid_consumer (number, name, address, kind, zone_id)
 SELECT number, '', '', %s, %s FROM unnest(%s::text[]) AS number ORDER BY number
 ON CONFLICT (number) DO NOTHING RETURNING number, id
+"""
+# Since when is not known: the file does not say.
+ADD_INSTALLATIONS = """
+INSERT INTO grid_installation (meter_id, consumer_id, valid)
+SELECT meter, consumer, '(,)' FROM unnest(%s::bigint[], %s::bigint[]) AS pairs (meter, consumer)
 """
 
 NUMBER_LENGTH = Consumer._meta.get_field("number").max_length
@@ -62,11 +66,8 @@ def _add_consumers(meters: dict[str, int]) -> None:
     if taken:
         others = _insert(ADD_CONSUMERS, [Consumer.Kind.UNKNOWN, zone.pk, list(taken)])
         consumers |= {taken[number]: pk for number, pk in others.items()}
-    Installation.objects.bulk_create(
-        # Since when is not known: the file does not say.
-        Installation(meter_id=pk, consumer_id=consumers[serial], valid=DateRange(None, None))
-        for serial, pk in meters.items()
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(ADD_INSTALLATIONS, [list(meters.values()), [consumers[serial] for serial in meters]])
 
 
 def _other_number(meter_id: int, serial: str) -> str:

@@ -48,17 +48,17 @@ def write(upload: Upload, told: Told, progress: Progress) -> None:
         added = add_meters(set(asked) - ids.keys())
         ids = meters.ids(asked)  # somebody else may have made some of them meanwhile
     id_at = np.array([ids.get(name, 0) for name in names], dtype=np.int64)
-    merge = Merge(upload.pk, sorted(ids.values()), again=upload.imported_at is not None)
     first_day, last_day = date.max, date.min
     readings = np.zeros(len(names), dtype=np.int64)  # of each meter that can be taken
-    for part in told.days():
-        done = min(readings.sum() / len(told), 1)  # a reading can fill several slots
-        progress.say(READING_SHARE + (1 - READING_SHARE) * done, _("Writing load profiles"))
-        count(part, readings)
-        part = part[id_at[part.meters] > 0]
-        if len(part):
-            merge.write(part, id_at[part.meters])
-            first_day, last_day = min(first_day, date_of(part.days.min())), max(last_day, date_of(part.days.max()))
+    with Merge(upload.pk, sorted(ids.values()), again=upload.imported_at is not None) as merge:
+        for part in told.days():
+            done = min(readings.sum() / len(told), 1)  # a reading can fill several slots
+            progress.say(READING_SHARE + (1 - READING_SHARE) * done, _("Writing load profiles"))
+            count(part, readings)
+            part = part[id_at[part.meters] > 0]
+            if len(part):
+                merge.write(part, id_at[part.meters])
+                first_day, last_day = min(first_day, date_of(part.days.min())), max(last_day, date_of(part.days.max()))
     periods = told.periods()
     readings += np.bincount(periods.meters, minlength=len(names))
     # What waits for a meter that is held back: its readings, and what it reported beside them.

@@ -5,7 +5,7 @@ of the same meters follow each other, and nobody else writes the rows in between
 in memory and new days go straight into the table; measured, that is quicker than a staging table (docs/decisions).
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -61,7 +61,6 @@ class Tally:
     new: int = 0
     changed: int = 0
     same: int = 0
-    meters: set[int] = field(default_factory=set)  # whose readings changed
 
     @property
     def days(self) -> int:
@@ -79,14 +78,25 @@ class Stored:
 
 
 class Merge:
+    """To be used by `with`: as it ends, the states of the meters say which of their days changed."""
+
     def __init__(self, upload_id: int, meter_ids: list[int], *, keep_replaced: bool = True, again: bool = False):
         """Locks the states of these meters until the transaction ends. `again`: the file was imported before."""
         self.upload_id, self.keep_replaced, self.again = upload_id, keep_replaced, again
         self.tally = Tally()
         self.overtaken: list[tuple[Channel, np.ndarray, np.ndarray]] = []  # channel, meters and days of later uploads
+        self.written: dict[int, list[np.ndarray]] = {}  # by interval: (3, M) meters, their first and last day written
         with connection.cursor() as cursor:
             cursor.execute(LOCK_STATES, [meter_ids])
             self.known = np.array(cursor.fetchall(), dtype=np.int64).ravel()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, failed, *_exception):
+        if failed is None:
+            for interval, spans in self.written.items():
+                store_spans(*spans_of(*np.concatenate(spans, axis=1)), interval)
 
     def write(self, part: Days, meters: np.ndarray) -> None:
         """`meters` (R,) are the ids of the part's rows."""
@@ -117,7 +127,8 @@ class Merge:
         if rows.any():
             part = part[rows]
             copying.load_profiles(part, meters[rows], uploads if np.isscalar(uploads) else uploads[rows])
-            self.raise_revisions(meters[rows], part.days, DAY // part.kwh.shape[1])
+            written = np.stack(spans_of(meters[rows], part.days, part.days))
+            self.written.setdefault(DAY // part.kwh.shape[1], []).append(written)
             self.known = np.union1d(self.known, meters[rows])  # a day may come twice, at two intervals
 
     def stored(self, meters: np.ndarray, part: Days) -> list[Stored]:
@@ -198,20 +209,25 @@ class Merge:
                 keep=self.keep_replaced,
             )
 
-    def raise_revisions(self, meters: np.ndarray, days: np.ndarray, interval: int) -> None:
-        raise_revisions(meters, days, interval)
-        self.tally.meters.update(np.unique(meters).tolist())
-
 
 def raise_revisions(meters: np.ndarray, days: np.ndarray, interval: int) -> None:
     """Say that days of these meters changed: (R,) ids and days since 1970."""
+    store_spans(*spans_of(meters, days, days), interval)
+
+
+def spans_of(meters: np.ndarray, first_days: np.ndarray, last_days: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Each meter once, in the order in which states are locked, with its first and its last day."""
     order = np.argsort(meters, kind="stable")
     ids, starts = np.unique(meters[order], return_index=True)
+    return ids, np.minimum.reduceat(first_days[order], starts), np.maximum.reduceat(last_days[order], starts)
+
+
+def store_spans(meters: np.ndarray, first_days: np.ndarray, last_days: np.ndarray, interval: int) -> None:
     _execute(
         RAISE_REVISIONS,
-        meters=ids.tolist(),
-        first_days=np.minimum.reduceat(days[order], starts).tolist(),
-        last_days=np.maximum.reduceat(days[order], starts).tolist(),
+        meters=meters.tolist(),
+        first_days=first_days.tolist(),
+        last_days=last_days.tolist(),
         interval=interval,
     )
 

@@ -70,7 +70,7 @@ class Told:
         """(names,) bool: meters of which something may be taken."""
         found = np.zeros(len(self.reading.names), dtype=bool)
         for spill in self.spills.values():
-            found |= spill.counts(len(found)) > 0
+            found |= spill.named(len(found))
         for periods in self.reading.registers:
             found[periods.meters] = True
         found[self.events.meters] = True

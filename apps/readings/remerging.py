@@ -81,12 +81,12 @@ class Days:
         wanted = {*self.meters.tolist(), *(meter for meter, *_when in [*self.periods, *self.reported])}
         ids = {name: pk for name, pk in meters.ids(names).items() if pk in wanted}
         id_at = np.array([ids.get(name, 0) for name in names], dtype=np.int64)
-        merge = Merge(upload.pk, sorted(ids.values()))
-        for part in told.days():
-            meter_ids = id_at[part.meters]
-            rows = (meter_ids > 0) & np.isin(keys_of(meter_ids, part.days), self.keys.get(part.channel, []))
-            if rows.any():
-                merge.write(part[rows], meter_ids[rows])
+        with Merge(upload.pk, sorted(ids.values())) as merge:
+            for part in told.days():
+                meter_ids = id_at[part.meters]
+                rows = (meter_ids > 0) & np.isin(keys_of(meter_ids, part.days), self.keys.get(part.channel, []))
+                if rows.any():
+                    merge.write(part[rows], meter_ids[rows])
         periods = told.periods()
         if self.periods:
             self._store_periods(upload, periods, id_at)

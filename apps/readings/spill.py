@@ -19,7 +19,7 @@ from apps.readings.importers.base import Block, FileFault
 
 RUNS_IN_MEMORY = 3  # beside the one that is being filled
 RUN_READINGS = settings.IMPORT_READINGS_IN_MEMORY // (RUNS_IN_MEMORY + 1)
-GROUP_READINGS = RUN_READINGS // 2
+GROUP_READINGS = RUN_READINGS // 3
 # Twenty years of five minutes, and some of them sent twice. What has more is no meter, and would not fit in memory.
 METER_MOST_READINGS = 2_500_000
 DAY = 1440
@@ -122,11 +122,12 @@ class Spill:
     def __len__(self) -> int:
         return self.filled + sum(run.size for run in self.runs)
 
-    def counts(self, meters: int) -> np.ndarray:
-        """(meters,) how many readings there are of each."""
-        found = np.bincount(self.meters[: self.filled], minlength=meters)
+    def named(self, meters: int) -> np.ndarray:
+        """(meters,) bool: those that have readings."""
+        found = np.zeros(meters, dtype=bool)
+        found[self.meters[: self.filled]] = True
         for run in self.runs:
-            found[run.first_meter : run.first_meter + len(run.ends)] += np.diff(run.ends, prepend=0)
+            found[run.first_meter : run.first_meter + len(run.ends)] |= np.diff(run.ends, prepend=0) > 0
         return found
 
     def groups(self) -> Iterator[Block]:
@@ -135,24 +136,34 @@ class Spill:
             if self.filled:
                 yield Block(self.meters[: self.filled], **self._filled())
             return
-        if self.filled:
+        while self.filled:
             self._put_by()
         for first, last in self._ranges():
             yield self._gathered(first, last)
 
     def _put_by(self) -> None:
-        """Sort the buffer by meter; too many runs in memory go to disk."""
+        """Sort the buffer by meter; too many runs in memory go to disk. Of a file by time, a round of its meters that
+        has only begun stays in the buffer."""
         columns, meters = self._filled(), self.meters[: self.filled]
         in_memory = sum(run.columns is not None for run in self.runs)
-        if (meters[1:] < meters[:-1]).any():
+        left = 0
+        if not (meters[1:] < meters[:-1]).any():
+            if self.file is None and in_memory < RUNS_IN_MEMORY:
+                self.buffer = empty_buffer()  # the old one is the run
+        elif each := round_of(meters):
+            left = self.filled % each
+            order, whole = np.argsort(meters[:each]), slice(self.filled - left)
+            columns = {name: column[whole].reshape(-1, each).T[order].ravel() for name, column in columns.items()}
+            meters = np.repeat(meters[:each][order], self.filled // each)
+        else:
             order = np.argsort(meters, kind="stable")
             columns = {name: column[order] for name, column in columns.items()}
             meters = meters[order]
-        elif self.file is None and in_memory < RUNS_IN_MEMORY:
-            self.buffer = empty_buffer()  # the old one is the run
         ends = np.searchsorted(meters, np.arange(meters[0], meters[-1] + 1, dtype=np.int32), side="right")
         self.runs.append(Run(columns, self.has_quality, 0, int(meters[0]), ends.astype(np.int32)))
-        self.filled = 0
+        for column in (self.meters, *self._filled().values()) if left else ():
+            column[:left] = column[self.filled - left : self.filled]
+        self.filled = left
         if in_memory == RUNS_IN_MEMORY or self.file:
             self._to_disk()
 
@@ -174,7 +185,7 @@ class Spill:
     def _ranges(self) -> Iterator[tuple[int, int]]:
         """Neighbouring meters, about GROUP_READINGS of readings together."""
         meters = max(run.first_meter + len(run.ends) for run in self.runs)
-        counts = self.counts(meters)
+        counts = sum(run.counts(0, meters) for run in self.runs)
         if counts.max() > METER_MOST_READINGS:
             raise FileFault(
                 _(
@@ -227,6 +238,16 @@ class Spill:
         column = np.empty(size, COLUMNS[name])
         _read(self.file, column, run.start + run.size * int(OFFSETS[name]) + piece.low * column.itemsize)
         return column
+
+
+def round_of(meters: np.ndarray) -> int:
+    """After how many readings of a file by time its meters come again, each in its turn; 0 where they do not."""
+    again = np.flatnonzero(meters[1:] == meters[0])
+    each = int(again[0]) + 1 if len(again) else 0
+    if each < 2 or len(np.unique(meters[:each])) < each:
+        return 0
+    rounds = meters[: len(meters) // each * each].reshape(-1, each)
+    return each if (rounds == rounds[0]).all() else 0
 
 
 def empty_buffer() -> dict[str, np.ndarray]:

@@ -12,7 +12,7 @@ from apps.readings.importers.base import FileFault, Reading
 from apps.readings.importers.tables import Batch
 
 MAGIC = b"PAR1"
-BATCH_VALUES = 1_000_000
+BATCH_VALUES = 400_000
 SAMPLE_ROWS = 50
 BUFFER_BYTES = 1024**2
 
