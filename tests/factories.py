@@ -275,7 +275,7 @@ def store_profiles(meter: Meter, first_day: date, kwh: np.ndarray) -> None:
     """Write a meter's days (D, S) kWh as if an upload had brought them."""
     upload = UploadFactory()
     days = [date.fromordinal(first_day.toordinal() + offset) for offset in range(len(kwh))]
-    partitions.ensure(days[0], days[-1])
+    partitions.Months().make(np.array(days, dtype="datetime64[D]").astype(np.int64))
     LoadProfile.objects.bulk_create(
         LoadProfile(meter=meter, channel=Channel.IMPORT, day=day, kwh=row.tolist(), upload=upload)
         for day, row in zip(days, kwh, strict=True)

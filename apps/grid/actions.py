@@ -8,21 +8,31 @@ from django.db import connection, transaction
 from apps.accounts.models import User
 from apps.grid.models import Consumer, Installation, Meter, Zone
 
-# Sorted, so that two imports that meet the same new meters wait for each other instead of deadlocking; the second one
-# finds the meters made.
+# In one order, so that two imports that meet the same new meters wait for each other instead of deadlocking; the second
+# one finds the meters made. Since when a meter stands there is not known: the file does not say.
 ADD_METERS = """
-INSERT INTO grid_meter (serial, kind) SELECT serial, %s FROM unnest(%s::text[]) AS serial ORDER BY serial
-ON CONFLICT (serial) DO NOTHING RETURNING serial, id
+WITH meters AS (
+    INSERT INTO grid_meter (serial, kind) SELECT serial, %(kind)s FROM unnest(%(serials)s::text[]) AS serial
+    ORDER BY serial ON CONFLICT (serial) DO NOTHING RETURNING serial, id
+), consumers AS (
+    INSERT INTO grid_consumer (number, name, address, kind, zone_id)
+    SELECT serial, '', '', %(unknown)s, %(zone)s FROM meters ORDER BY serial
+    ON CONFLICT (number) DO NOTHING RETURNING number, id
+), installations AS (
+    INSERT INTO grid_installation (meter_id, consumer_id, valid)
+    SELECT meters.id, consumers.id, '(,)' FROM meters JOIN consumers ON number = serial
+)
+SELECT serial, meters.id, consumers.id FROM meters LEFT JOIN consumers ON number = serial
 """
 ADD_CONSUMERS = """
-INSERT INTO grid_consumer (number, name, address, kind, zone_id)
-SELECT number, '', '', %s, %s FROM unnest(%s::text[]) AS number ORDER BY number
-ON CONFLICT (number) DO NOTHING RETURNING number, id
-"""
-# Since when is not known: the file does not say.
-ADD_INSTALLATIONS = """
+WITH consumers AS (
+    INSERT INTO grid_consumer (number, name, address, kind, zone_id)
+    SELECT number, '', '', %(unknown)s, %(zone)s FROM unnest(%(numbers)s::text[]) AS number ORDER BY number
+    RETURNING number, id
+)
 INSERT INTO grid_installation (meter_id, consumer_id, valid)
-SELECT meter, consumer, '(,)' FROM unnest(%s::bigint[], %s::bigint[]) AS pairs (meter, consumer)
+SELECT meter, consumers.id, '(,)'
+FROM unnest(%(meters)s::bigint[], %(numbers)s::text[]) AS asked (meter, number) JOIN consumers USING (number)
 """
 
 NUMBER_LENGTH = Consumer._meta.get_field("number").max_length
@@ -36,13 +46,19 @@ def register_meters(serials: Iterable[str]) -> dict[str, int]:
     return dict(Meter.objects.filter(serial__in=serials).values_list("serial", "id"))
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def add_meters(serials: Iterable[str]) -> dict[str, int]:
     """Make those that are unknown; the ids of these alone, by serial number."""
-    added = _insert(ADD_METERS, [Meter.Kind.CONSUMER, sorted(set(serials))])
-    if added:
-        _add_consumers(added)
-    return added
+    common = {"unknown": Consumer.Kind.UNKNOWN, "zone": Zone.objects.unassigned().pk}
+    with connection.cursor() as cursor:
+        cursor.execute(ADD_METERS, {**common, "kind": Meter.Kind.CONSUMER, "serials": sorted(set(serials))})
+        added = cursor.fetchall()
+        # A consumer of that number exists already and has another meter: whose readings these are is for a person to
+        # say.
+        taken = {meter: _other_number(meter, serial) for serial, meter, consumer in added if consumer is None}
+        if taken:
+            cursor.execute(ADD_CONSUMERS, {**common, "meters": list(taken), "numbers": list(taken.values())})
+    return {serial: meter for serial, meter, _consumer in added}
 
 
 def take_back(meters: list[int]) -> None:
@@ -58,27 +74,9 @@ def take_back(meters: list[int]) -> None:
         rows._raw_delete(rows.db)
 
 
-def _add_consumers(meters: dict[str, int]) -> None:
-    zone = Zone.objects.unassigned()
-    consumers = _insert(ADD_CONSUMERS, [Consumer.Kind.UNKNOWN, zone.pk, list(meters)])
-    # A consumer of that number exists already and has another meter: whose readings these are is for a person to say.
-    taken = {_other_number(meters[serial], serial): serial for serial in meters.keys() - consumers.keys()}
-    if taken:
-        others = _insert(ADD_CONSUMERS, [Consumer.Kind.UNKNOWN, zone.pk, list(taken)])
-        consumers |= {taken[number]: pk for number, pk in others.items()}
-    with connection.cursor() as cursor:
-        cursor.execute(ADD_INSTALLATIONS, [list(meters.values()), [consumers[serial] for serial in meters]])
-
-
 def _other_number(meter_id: int, serial: str) -> str:
     suffix = f" (meter {meter_id})"  # no two meters share it, however long or alike their serial numbers are
     return serial[: NUMBER_LENGTH - len(suffix)] + suffix
-
-
-def _insert(statement: str, params: list) -> dict[str, int]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, params)
-        return dict(cursor.fetchall())
 
 
 @transaction.atomic

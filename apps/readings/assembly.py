@@ -49,6 +49,8 @@ class Assembler:
         self.reading = reading
         self.duplicates = 0
         self.channel = Channel.IMPORT
+        self.votes: dict[Channel, np.ndarray] = {}  # (intervals,) how often neighbouring readings are so far apart
+        self.waiting: dict[Channel, Spill] = {}  # readings of meters whose own readings tell no interval
         self.periods: list[RegisterPeriods] = []  # of meters that are read once in a billing cycle
         self.today = times.today()
         self.oldest = self.today - round(settings.READINGS_OLDEST_YEARS * 365.25)
@@ -68,6 +70,13 @@ class Assembler:
         for days in self._days(groups, known_intervals, self.days_of_group):
             yield replace(days, channel=channel)
 
+    def days_of_portion(self, columns: Columns, channel: Channel) -> Iterator[Days]:
+        """All days of some readings of a channel, before others of it: meter by meter, each in the order of the file.
+        Those of which the interval does not show wait for days_of_groups."""
+        self.channel = channel
+        for days in self.days_of_group(columns, lambda: np.full(len(self.reading.names), UNDECIDED)):
+            yield replace(days, channel=channel)
+
     def _days(
         self,
         groups: Iterable[Columns],
@@ -75,12 +84,13 @@ class Assembler:
         days_of: Callable[[Columns, Fallback], Iterator[Days]],
     ) -> Iterator[Days]:
         """Meters whose own readings tell no interval wait for the file's most common one, which its end decides."""
-        self.votes = np.zeros(NEVER_SEEN, dtype=np.int64)
         known = np.zeros(len(self.reading.names), dtype=int) if known_intervals is None else known_intervals
-        with Spill() as self.waiting:
-            for group in groups:
-                yield from days_of(group, lambda: np.where(known > 0, known, UNDECIDED))
-            for block in self.waiting.groups():
+        for group in groups:
+            yield from days_of(group, lambda: np.where(known > 0, known, UNDECIDED))
+        if self.channel not in self.waiting:
+            return
+        with self.waiting.pop(self.channel) as waiting:
+            for block in waiting.groups():
                 intervals = np.where(known > 0, known, self.fallback_interval(block))
                 yield from self.days_of_meters(sorted_columns(Columns.of(block)), lambda found=intervals: found)
 
@@ -96,8 +106,8 @@ class Assembler:
 
     def fallback_interval(self, undecided: Block) -> int:
         """For meters whose own readings do not tell; 0 where nothing in the file does."""
-        if self.votes.any():
-            return int(INTERVALS[self.votes.argmax()])
+        if self.channel in self.votes:
+            return int(INTERVALS[self.votes[self.channel].argmax()])
         if (same_as_before(np.sort(undecided.meters))).any():
             return 0
         if self.reading.dates_only:
@@ -146,7 +156,9 @@ class Assembler:
             even[columns.meters[(columns.values < 0) | (columns.values > limit)] - grid.first_meter] = False
         if not even.any():
             return None
-        self.votes[DISTANCE_CLASS[interval]] += times_found * int(even.sum())
+        votes = np.zeros(NEVER_SEEN, dtype=np.int64)
+        votes[DISTANCE_CLASS[interval]] = times_found * int(even.sum())
+        self._vote(votes)
         rows = np.flatnonzero(even)
         found = days_of_matrix(
             rows + grid.first_meter,
@@ -189,7 +201,11 @@ class Assembler:
             part = columns if (intervals == interval).all() else columns[intervals[columns.meters - first] == interval]
             if interval == UNDECIDED:
                 minutes = part.utc if self.reading.zoned else part.local
-                self.waiting.add(Block(part.meters, minutes, part.values, part.lines, quality=part.quality))
+                if self.channel not in self.waiting:
+                    self.waiting[self.channel] = Spill()
+                self.waiting[self.channel].add(
+                    Block(part.meters, minutes, part.values, part.lines, quality=part.quality)
+                )
             elif interval:
                 yield from self.days_of_interval(part, int(interval))
             else:
@@ -257,8 +273,12 @@ class Assembler:
         votes = interval_votes(columns.meters - first, columns.utc)
         found = INTERVALS[votes.argmax(axis=1)]
         voted = votes.any(axis=1)
-        self.votes += votes.sum(axis=0)
+        self._vote(votes.sum(axis=0))
         return found if voted.all() else np.where(voted, found, fallback()[first : first + len(votes)])
+
+    def _vote(self, votes: np.ndarray) -> None:
+        if votes.any():
+            self.votes[self.channel] = self.votes.get(self.channel, 0) + votes
 
     def days_of_interval(self, columns: Columns, interval: int) -> Iterator[Days]:
         if self.statement.is_register:

@@ -1,85 +1,164 @@
-"""One upload from its raw file to load profiles: read outside of the transaction, write everything in one. While the
-database takes the days of some meters, those of the next are put together."""
+"""One upload from its raw file to load profiles: everything of it in one transaction. While the database takes the days
+of some meters, those of the next are put together; of files by meter or by day, while their rest is read."""
 
+import logging
+from collections.abc import Iterator
 from datetime import date
+from itertools import chain
 
 import numpy as np
 from django.conf import settings
-from django.db import transaction
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.grid.actions import add_meters, take_back
 from apps.readings import billing, copying, events, meters, partitions, remerging
+from apps.readings.early import NotOver
 from apps.readings.merge import Merge, date_of
 from apps.readings.models import HeldMeter, Upload
 from apps.readings.parsing import READING_SHARE, Told
 from apps.readings.progress import Progress
 from apps.readings.series import Days
 
+log = logging.getLogger(__name__)
+PATIENCE = "300ms"  # the server itself looks for those who wait for each other after a second
+
 
 def run(upload: Upload, progress: Progress) -> bool:
     """Import a claimed upload. Raises FileFault when nothing of it can be taken. False: somebody else was first."""
+    if may_write_early(upload):
+        try:
+            return read_and_write(upload, progress, early=True)
+        except NotOver:
+            log.info("Upload %d is read to its end before it is written: it comes back to earlier days", upload.pk)
+        except OperationalError as error:
+            if not waited_in_vain(error):
+                raise
+            log.info("Upload %d is read to its end before it is written: others change its meters", upload.pk)
+    return read_and_write(upload, progress, early=False)
+
+
+def may_write_early(upload: Upload) -> bool:
+    """Whose meters a file names shows at its end, and some may not be the uploader's. What an import in the middle of
+    somebody's transaction does to the months would not be seen by it."""
+    everybodys = upload.by is None or upload.by.sees_everything
+    return everybodys and upload.imported_at is None and not connection.in_atomic_block
+
+
+def read_and_write(upload: Upload, progress: Progress, *, early: bool) -> bool:
     with Told(upload, progress) as told:
-        make_partitions(told.months())
+        if early:
+            portions = told.read_early()
+        else:
+            told.read()
+            portions = iter(())
+        first = next(portions, [])  # where none is early, the file was read to its end
+        months = partitions.Months()
+        months.make(told.stamped_days())
         with transaction.atomic():
             upload = Upload.objects.select_for_update(no_key=True).get(pk=upload.pk)
             if upload.status != Upload.Status.PENDING:
                 return False
-            write(upload, told, progress)
+            Writing(upload, told, progress, months).write(chain([first] if first else [], portions))
     return True
 
 
-def make_partitions(months: set[int]) -> None:
-    if not months:
-        return
-    months = np.array(sorted(months)).astype("datetime64[M]")
-    # A stray day of another year must not bring all months between.
-    for together in np.split(months, np.flatnonzero(np.diff(months).astype(int) > 1) + 1):
-        partitions.ensure(together[0].item(), together[-1].item())
+class Writing:
+    """Everything that an upload brings, inside the caller's transaction."""
+
+    def __init__(self, upload: Upload, told: Told, progress: Progress, months: partitions.Months):
+        self.upload, self.told, self.progress, self.months = upload, told, progress, months
+        self.asked: set[str] = set()
+        self.ids: dict[str, int] = {}  # of meters that are registered, by name
+        self.added: dict[str, int] = {}  # those of them that this upload registered
+        # By position in Reading.names:
+        self.id_at = np.zeros(0, dtype=np.int64)
+        self.readings = np.zeros(0, dtype=np.int64)  # that can be taken
+        self.first_day, self.last_day = date.max, date.min
+
+    def write(self, portions: Iterator[list[Days]]) -> None:
+        upload, told = self.upload, self.told
+        with Merge(upload.pk, [], again=upload.imported_at is not None) as merge:
+            for portion in portions:
+                for part in portion:
+                    self.months.make_beside(part.days)
+                    self.lock(np.unique(part.meters), merge)
+                    self.write_days(part, merge, comes_once=True)
+                hurry()
+            self.months.make_beside(told.stamped_days())
+            self.lock(np.flatnonzero(told.named()), merge)
+            waiting, before = max(len(told), 1), self.readings.sum()
+            for part in told.days():
+                done = min((self.readings.sum() - before) / waiting, 1)  # a reading can fill several slots
+                self.progress.say(READING_SHARE + (1 - READING_SHARE) * done, _("Writing load profiles"))
+                self.write_days(part, merge)
+        self.write_others(merge)
+
+    def lock(self, positions: np.ndarray, merge: Merge) -> None:
+        """Register these meters where they are not known, and keep others from writing their readings."""
+        names = self.told.reading.names
+        self.id_at, self.readings = (grown(column, len(names)) for column in (self.id_at, self.readings))
+        asked = [names[position] for position in positions.tolist() if names[position] not in self.asked]
+        self.asked.update(asked)
+        ids = meters.ids(asked)
+        if len(ids) < len(asked) and settings.REGISTER_UNKNOWN_METERS:
+            added = add_meters(set(asked) - ids.keys())
+            self.added |= added
+            # Somebody else may have made some of them meanwhile.
+            ids = ids | added if len(ids) + len(added) == len(asked) else meters.ids(asked)
+        self.ids |= ids
+        self.id_at[positions] = [self.ids.get(names[position], 0) for position in positions.tolist()]
+        merge.lock(sorted(ids.values()))
+
+    def write_days(self, part: Days, merge: Merge, *, comes_once: bool = False) -> None:
+        count(part, self.readings)
+        part = part[self.id_at[part.meters] > 0]
+        if len(part):
+            merge.write(part, self.id_at[part.meters], comes_once=comes_once)
+            self.has_days(part.days, part.days)
+
+    def has_days(self, first_days: np.ndarray, last_days: np.ndarray) -> None:
+        self.first_day = min(self.first_day, date_of(first_days.min()))
+        self.last_day = max(self.last_day, date_of(last_days.max()))
+
+    def write_others(self, merge: Merge) -> None:
+        """What is no day: billing periods, events, meters that wait, and what became of the upload."""
+        upload, told, names, ids = self.upload, self.told, self.told.reading.names, self.ids
+        periods = told.periods()
+        self.readings += np.bincount(periods.meters, minlength=len(names))
+        # What waits for a meter that is held back: its readings, and what it reported beside them.
+        waiting = self.readings + np.bincount(told.events.meters, minlength=len(names))
+        used = {names[at]: int(waiting[at]) for at in np.flatnonzero(waiting)}
+        hold(upload, {name: count for name, count in used.items() if name not in ids})
+        take_back([pk for name, pk in self.added.items() if name not in used])
+        upload.register_reads = billing.store(upload.pk, periods, self.id_at)
+        upload.events = events.store(upload, told.events, self.id_at)
+        upload.meters_registered += len(self.added.keys() & used.keys())
+        upload.readings = int(self.readings[self.id_at > 0].sum()) - upload.register_reads
+        upload.meters = len(ids.keys() & used.keys())
+        taken = periods[self.id_at[periods.meters] > 0]
+        if len(taken):
+            self.has_days(taken.first_days, taken.last_days)
+        if self.first_day <= self.last_day:
+            upload.first_day, upload.last_day = self.first_day, self.last_day
+        finish(upload, told, merge)
+        remerging.settle(upload, merge.overtaken, self.progress)
 
 
-def write(upload: Upload, told: Told, progress: Progress) -> None:
-    """Everything that the upload brings, inside the caller's transaction."""
-    names = told.reading.names
-    asked = [names[position] for position in np.flatnonzero(told.named())]
-    ids, added = meters.ids(asked), {}
-    if len(ids) < len(asked) and settings.REGISTER_UNKNOWN_METERS:
-        added = add_meters(set(asked) - ids.keys())
-        ids = meters.ids(asked)  # somebody else may have made some of them meanwhile
-    id_at = np.array([ids.get(name, 0) for name in names], dtype=np.int64)
-    first_day, last_day = date.max, date.min
-    readings = np.zeros(len(names), dtype=np.int64)  # of each meter that can be taken
-    with Merge(upload.pk, sorted(ids.values()), again=upload.imported_at is not None) as merge:
-        for part in told.days():
-            done = min(readings.sum() / len(told), 1)  # a reading can fill several slots
-            progress.say(READING_SHARE + (1 - READING_SHARE) * done, _("Writing load profiles"))
-            count(part, readings)
-            part = part[id_at[part.meters] > 0]
-            if len(part):
-                merge.write(part, id_at[part.meters])
-                first_day, last_day = min(first_day, date_of(part.days.min())), max(last_day, date_of(part.days.max()))
-    periods = told.periods()
-    readings += np.bincount(periods.meters, minlength=len(names))
-    # What waits for a meter that is held back: its readings, and what it reported beside them.
-    waiting = readings + np.bincount(told.events.meters, minlength=len(names))
-    used = {names[at]: int(waiting[at]) for at in np.flatnonzero(waiting)}
-    hold(upload, {name: count for name, count in used.items() if name not in ids})
-    take_back([pk for name, pk in added.items() if name not in used])
-    upload.register_reads = billing.store(upload.pk, periods, id_at)
-    upload.events = events.store(upload, told.events, id_at)
-    upload.meters_registered += len(added.keys() & used.keys())
-    upload.readings = int(readings[id_at > 0].sum()) - upload.register_reads
-    upload.meters = len(ids.keys() & used.keys())
-    taken = periods[id_at[periods.meters] > 0]
-    if len(taken):
-        first_day, last_day = (
-            min(first_day, date_of(taken.first_days.min())), max(last_day, date_of(taken.last_days.max()))
-        )  # fmt: skip
-    if first_day <= last_day:
-        upload.first_day, upload.last_day = first_day, last_day
-    finish(upload, told, merge)
-    remerging.settle(upload, merge.overtaken, progress)
+def hurry() -> None:
+    """Meters are locked in one order, so that imports wait for each other in turn. Who holds some and asks for more
+    must not wait: two that do so for each other would wait for ever."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL lock_timeout = '{PATIENCE}'")
+
+
+def waited_in_vain(error: OperationalError) -> bool:
+    return getattr(error.__cause__, "sqlstate", None) in {"55P03", "40P01"}  # lock not available, deadlock
+
+
+def grown(column: np.ndarray, size: int) -> np.ndarray:
+    return np.append(column, np.zeros(size - len(column), dtype=column.dtype))
 
 
 def count(part: Days, readings: np.ndarray) -> None:

@@ -14,7 +14,7 @@ from django.db import connection
 from apps.readings import copying
 from apps.readings.models import Channel, ReadingEdit
 from apps.readings.profiles import EPOCH, MeterRows, stored_rows
-from apps.readings.series import DAY, Days
+from apps.readings.series import DAY, Days, spans_of
 
 DAY_BITS = 20  # of a key that is a meter and a day
 
@@ -81,14 +81,13 @@ class Merge:
     """To be used by `with`: as it ends, the states of the meters say which of their days changed."""
 
     def __init__(self, upload_id: int, meter_ids: list[int], *, keep_replaced: bool = True, again: bool = False):
-        """Locks the states of these meters until the transaction ends. `again`: the file was imported before."""
+        """`again`: the file was imported before."""
         self.upload_id, self.keep_replaced, self.again = upload_id, keep_replaced, again
         self.tally = Tally()
         self.overtaken: list[tuple[Channel, np.ndarray, np.ndarray]] = []  # channel, meters and days of later uploads
         self.written: dict[int, list[np.ndarray]] = {}  # by interval: (3, M) meters, their first and last day written
-        with connection.cursor() as cursor:
-            cursor.execute(LOCK_STATES, [meter_ids])
-            self.known = np.array(cursor.fetchall(), dtype=np.int64).ravel()
+        self.known = np.zeros(0, dtype=np.int64)  # ids of meters that may have days in the table
+        self.lock(meter_ids)
 
     def __enter__(self):
         return self
@@ -98,8 +97,14 @@ class Merge:
             for interval, spans in self.written.items():
                 store_spans(*spans_of(*np.concatenate(spans, axis=1)), interval)
 
-    def write(self, part: Days, meters: np.ndarray) -> None:
-        """`meters` (R,) are the ids of the part's rows."""
+    def lock(self, meter_ids: list[int]) -> None:
+        """Lock the states of these meters until the transaction ends. They cannot be written before."""
+        with connection.cursor() as cursor:
+            cursor.execute(LOCK_STATES, [meter_ids])
+            self.known = np.union1d(self.known, np.array(cursor.fetchall(), dtype=np.int64))
+
+    def write(self, part: Days, meters: np.ndarray, *, comes_once: bool = False) -> None:
+        """`meters` (R,) are the ids of the part's rows. `comes_once`: nothing else of the upload is of these days."""
         if not len(meters):
             return
         keys, fresh = keys_of(meters, part.days), np.ones(len(part), dtype=bool)
@@ -129,7 +134,8 @@ class Merge:
             copying.load_profiles(part, meters[rows], uploads if np.isscalar(uploads) else uploads[rows])
             written = np.stack(spans_of(meters[rows], part.days, part.days))
             self.written.setdefault(DAY // part.kwh.shape[1], []).append(written)
-            self.known = np.union1d(self.known, meters[rows])  # a day may come twice, at two intervals
+            if not comes_once:
+                self.known = np.union1d(self.known, meters[rows])  # a day may come twice, at two intervals
 
     def stored(self, meters: np.ndarray, part: Days) -> list[Stored]:
         known = np.intersect1d(meters, self.known)
@@ -213,13 +219,6 @@ class Merge:
 def raise_revisions(meters: np.ndarray, days: np.ndarray, interval: int) -> None:
     """Say that days of these meters changed: (R,) ids and days since 1970."""
     store_spans(*spans_of(meters, days, days), interval)
-
-
-def spans_of(meters: np.ndarray, first_days: np.ndarray, last_days: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Each meter once, in the order in which states are locked, with its first and its last day."""
-    order = np.argsort(meters, kind="stable")
-    ids, starts = np.unique(meters[order], return_index=True)
-    return ids, np.minimum.reduceat(first_days[order], starts), np.maximum.reduceat(last_days[order], starts)
 
 
 def store_spans(meters: np.ndarray, first_days: np.ndarray, last_days: np.ndarray, interval: int) -> None:

@@ -5,8 +5,8 @@ put together only as fast as they are taken.
 """
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import replace
 
 import numpy as np
@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from apps.readings import billing, events, importers, meters
 from apps.readings.ahead import made_ahead
 from apps.readings.assembly import Assembler
+from apps.readings.early import Early, NotOver
 from apps.readings.importers.base import Block, FileFault, Reading, Rejects
 from apps.readings.models import Channel, Upload
 from apps.readings.progress import Progress
@@ -24,37 +25,73 @@ from apps.readings.spill import Spill
 from apps.readings.statements import Statement
 
 BLOCKS_AHEAD = 4  # that are read while others are sorted
+BLOCKS_AHEAD_OF_WRITING = 12  # while the database takes days that are over
 DAYS_AHEAD = 2  # groups of meters that are put together while one is written
 READING_SHARE = 0.5  # of the time that an import takes
 
 
 class Told:
-    """A file that was read to its end: whom it names, and between which days. What of it can be taken shows as its days
-    are put together, so `periods` come after `days`. To be closed by `with`."""
+    """What a file says. First it is read to its end, by `read` or `read_early`; then it tells whom it names and between
+    which days. What of it can be taken shows as its days are put together, so `periods` come after `days`.
+    To be closed by `with`."""
 
     def __init__(self, upload: Upload, progress: Progress):
-        """Reads the file. Raises FileFault where it cannot be read."""
+        """Raises FileFault where nobody can tell how to read the file."""
+        self.upload, self.progress = upload, progress
         statement = Statement.of(upload)
-        format_ = importers.recognise(upload.path, statement.format, statement.columns)
+        self.format = importers.recognise(upload.path, statement.format, statement.columns)
         # What a person says of columns may make another format of it, which dictates something else.
-        statement = replace(statement, **importers.fixed(format_.name))
+        statement = replace(statement, **importers.fixed(self.format.name))
         self.reading = Reading(
             Rejects(settings.REJECTED_LINES_KEPT), said_order=statement.order, timezone=statement.timezone
         )
         self.assembler = Assembler(statement, self.reading)
         self.spills: dict[Channel, Spill] = {}
+        self.early: dict[Channel, Early] = {}
         self.found_days = False
-        with ExitStack() as stack:
-            for block in made_ahead(format_.blocks(upload.path, self.reading), BLOCKS_AHEAD):
-                progress.say(self.reading.fraction * READING_SHARE, _("Reading the file"))
-                for channel, readings in by_channel(block):
-                    if channel not in self.spills:
-                        self.spills[channel] = stack.enter_context(Spill())
-                    self.spills[channel].add(readings)
-            self.foreign = meters.foreign(self.reading.names, upload.by)
-            self.known_intervals = meters.known_intervals(self.reading.names)
-            self.events = events.check(self.reading, statement, self.foreign)
-            self.stack = stack.pop_all()
+        self.stack = ExitStack()
+
+    def read(self) -> None:
+        """Raises FileFault."""
+        for _none in self._fill(early=False):
+            self._say_progress()
+        self._end()
+
+    def read_early(self) -> Iterator[list[Days]]:
+        """Days that are over while the file is still read; they are not among `days` any more. Raises FileFault, and,
+        as `days` and `periods` do then, NotOver."""
+        with closing(made_ahead(self._early_days(), BLOCKS_AHEAD_OF_WRITING)) as found:
+            for parts in found:
+                self._say_progress()
+                if parts:
+                    self.found_days = True
+                    yield parts
+        self._end()
+
+    def _say_progress(self) -> None:
+        self.progress.say(self.reading.fraction * READING_SHARE, _("Reading the file"))
+
+    def _end(self) -> None:
+        self.foreign = meters.foreign(self.reading.names, self.upload.by)
+        self.known_intervals = meters.known_intervals(self.reading.names)
+        self.events = events.check(self.reading, self.assembler.statement, self.foreign)
+
+    def _early_days(self) -> Iterator[list[Days]]:
+        for _none in self._fill(early=True):
+            yield [days for early in self.early.values() for days in early.handed_over()]
+
+    def _fill(self, *, early: bool) -> Iterator[list[Days]]:
+        """Block by block into the spills."""
+        for block in made_ahead(self.format.blocks(self.upload.path, self.reading), BLOCKS_AHEAD):
+            for channel, readings in by_channel(block):
+                if channel not in self.spills:
+                    self.spills[channel] = self.stack.enter_context(Spill(self._early(channel) if early else None))
+                self.spills[channel].add(readings)
+            yield []
+
+    def _early(self, channel: Channel) -> Callable[[Block], int]:
+        self.early[channel] = Early(self.assembler, channel)
+        return self.early[channel].take
 
     def __enter__(self):
         return self
@@ -76,12 +113,11 @@ class Told:
         found[self.events.meters] = True
         return found & ~self.foreign
 
-    def months(self) -> set[int]:
-        """Months since 1970 that its days may lie in: clocks and ends of periods move a stamp by up to a day."""
+    def stamped_days(self) -> np.ndarray:
+        """Days since 1970 that its readings may lie in: clocks and ends of periods move a stamp by up to a day."""
         stamps = np.concatenate([np.flatnonzero(spill.days) for spill in self.spills.values()] or [[]]).astype(int)
         days = np.unique(stamps[:, None] + [-1, 0, 1])
-        days = days[(days >= self.assembler.oldest) & (days <= self.assembler.today + 1)]
-        return set(days.astype("datetime64[D]").astype("datetime64[M]").astype(int).tolist())
+        return days[(days >= self.assembler.oldest) & (days <= self.assembler.today + 1)]
 
     def days(self) -> Iterator[Days]:
         """Put together by another thread, ahead of whoever asks."""
@@ -91,7 +127,14 @@ class Told:
 
     def _days(self) -> Iterator[Days]:
         for channel, spill in self.spills.items():
-            yield from self.assembler.days_of_groups(self._own(spill), self.known_intervals, channel)
+            early = self.early.get(channel)
+            if early:
+                early.check_names(np.flatnonzero(spill.named(len(self.reading.names))))
+            intervals = early.known(self.known_intervals) if early else self.known_intervals
+            for days in self.assembler.days_of_groups(self._own(spill), intervals, channel):
+                if early:
+                    early.check(days)
+                yield days
 
     def _own(self, spill: Spill) -> Iterator[Columns]:
         """The readings of the meters that the uploader looks after, meter by meter."""
@@ -104,6 +147,9 @@ class Told:
 
     def periods(self) -> billing.Periods:
         """Raises FileFault when nothing of the file can be taken."""
+        for periods in self.assembler.periods:
+            if any(early.has(periods.meters) for early in self.early.values()):
+                raise NotOver
         registers = [*self.reading.registers, *self.assembler.periods]
         found = billing.checked(registers, self.assembler.statement, self.reading, self.foreign)
         if not self.found_days and not len(found) and not len(self.events):

@@ -5,20 +5,44 @@ as an ordinary table and attached, in a short transaction of its own that gives 
 """
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
+import numpy as np
 from django.db import OperationalError, connection, transaction
 
 LOCK_TIMEOUT = "2s"
 TRIES = 15
 
 
-def ensure(first: date, last: date) -> None:
-    """Make the months that [first, last] needs. Call it outside the transaction that fills them."""
-    existing = existing_months()
-    for month in months_between(first, last):
-        if month not in existing:
+class Months:
+    """The months that stand, as far as they are asked for. Call `make` outside the transaction that fills them, and
+    inside of it `make_beside`."""
+
+    def __init__(self) -> None:
+        self.made = existing_months()
+
+    def make(self, days: np.ndarray) -> None:
+        """Months of these days since 1970."""
+        for month in sorted(months_of(days) - self.made):
             attach(month)
+            self.made.add(month)
+
+    def make_beside(self, days: np.ndarray) -> None:
+        """By a connection of its own: what is made in a transaction is made for others only at its end."""
+        if not months_of(days) <= self.made:
+            with ThreadPoolExecutor(1) as beside:
+                beside.submit(self._make_and_disconnect, days).result()
+
+    def _make_and_disconnect(self, days: np.ndarray) -> None:
+        try:
+            self.make(days)
+        finally:
+            connection.close()  # that of this thread
+
+
+def months_of(days: np.ndarray) -> set[date]:
+    return set(np.unique(days.astype("datetime64[D]").astype("datetime64[M]")).tolist())
 
 
 def existing_months() -> set[date]:
@@ -28,11 +52,6 @@ def existing_months() -> set[date]:
             " WHERE inhparent = 'readings_loadprofile'::regclass"
         )
         return {date(int(name[:4]), int(name[4:]), 1) for (name,) in cursor.fetchall()}
-
-
-def months_between(first: date, last: date) -> list[date]:
-    numbers = range(first.year * 12 + first.month - 1, last.year * 12 + last.month)
-    return [date(number // 12, number % 12 + 1, 1) for number in numbers]
 
 
 def name_of(month: date) -> str:

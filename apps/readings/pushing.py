@@ -25,7 +25,7 @@ from apps.accounts.models import User
 from apps.bell import ring_after
 from apps.grid.actions import register_meters
 from apps.grid.models import Meter
-from apps.readings import copying, files, importing, json_blocks, meters, times
+from apps.readings import copying, files, json_blocks, meters, partitions, times
 from apps.readings.assembly import Assembler, Columns, Days, Fallback
 from apps.readings.importers.base import Reading, Rejects
 from apps.readings.merge import Merge, date_of
@@ -175,7 +175,9 @@ together = Together()
 
 def commit(batch: list[Push]) -> None:
     """Merge pushes of one sender that name different meters, in one transaction."""
-    importing.make_partitions({month for push in batch for part in push.parts for month in months_of(part)})
+    days = [part.days for push in batch for part in push.parts]
+    if days:
+        partitions.Months().make(np.concatenate(days))
     with transaction.atomic():
         names = [name for push in batch for name, n in zip(push.names, push.readings, strict=True) if n]
         known = dict(Meter.objects.filter(serial__in=names).values_list("serial", "id"))
@@ -200,10 +202,6 @@ def commit(batch: list[Push]) -> None:
         ring_after("readings.import_pending")
     for push in batch:
         push.upload = upload
-
-
-def months_of(part: Days) -> list[int]:
-    return np.unique(part.days.astype("datetime64[D]").astype("datetime64[M]")).astype(int).tolist()
 
 
 def collecting(batch: list[Push], meter_ids: list[int]) -> Upload:

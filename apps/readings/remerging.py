@@ -69,6 +69,7 @@ class Days:
     def _merge(self, upload: Upload, progress: Progress) -> None:
         try:
             with Told(upload, progress) as told:
+                told.read()
                 self._write(upload, told)
         except (FileFault, OSError) as error:
             raise FileFault(

@@ -63,6 +63,13 @@ def same_as_before(values: np.ndarray) -> np.ndarray:
     return values[1:] == values[:-1]
 
 
+def spans_of(meters: np.ndarray, first_days: np.ndarray, last_days: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Each meter once, rising, with its first and its last day."""
+    order = np.argsort(meters, kind="stable")
+    ids, starts = np.unique(meters[order], return_index=True)
+    return ids, np.minimum.reduceat(first_days[order], starts), np.maximum.reduceat(last_days[order], starts)
+
+
 def sorted_columns(columns: Columns) -> Columns:
     order = order_of(columns.meters, columns.local)
     return columns if order is None else columns[order]

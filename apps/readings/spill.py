@@ -7,7 +7,7 @@ ends.
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,7 +73,11 @@ class Piece:
 
 
 class Spill:
-    def __init__(self) -> None:
+    def __init__(self, settle: Callable[[Block], int] | None = None) -> None:
+        """`settle` makes something of the first readings in the buffer and says how many need not be kept."""
+        self.settle = settle
+        # Of the buffer, before it is looked at: little at first, so that there is soon something to do with it.
+        self.room = RUN_READINGS if settle is None else GROUP_READINGS // 4
         self.folder = Path(settings.MEDIA_ROOT) / "uploads"  # beside the raw files, where there is room for them
         self.meters = np.empty(RUN_READINGS, "i4")
         self.buffer = empty_buffer()
@@ -103,9 +107,9 @@ class Spill:
             self.buffer["quality"][: self.filled] = 0
         size, done = len(meters), 0
         while done < size:
-            if self.filled == RUN_READINGS:
-                self._put_by()
-            some = slice(done, min(done + RUN_READINGS - self.filled, size))
+            if self.filled == self.room:
+                self._make_room()
+            some = slice(done, min(done + self.room - self.filled, size))
             place = slice(self.filled, self.filled + some.stop - done)
             self.meters[place] = meters[some]
             for name, column in columns.items():
@@ -144,28 +148,33 @@ class Spill:
     def _put_by(self) -> None:
         """Sort the buffer by meter; too many runs in memory go to disk. Of a file by time, a round of its meters that
         has only begun stays in the buffer."""
-        columns, meters = self._filled(), self.meters[: self.filled]
         in_memory = sum(run.columns is not None for run in self.runs)
-        left = 0
-        if not (meters[1:] < meters[:-1]).any():
-            if self.file is None and in_memory < RUNS_IN_MEMORY:
-                self.buffer = empty_buffer()  # the old one is the run
-        elif each := round_of(meters):
-            left = self.filled % each
-            order, whole = np.argsort(meters[:each]), slice(self.filled - left)
-            columns = {name: column[whole].reshape(-1, each).T[order].ravel() for name, column in columns.items()}
-            meters = np.repeat(meters[:each][order], self.filled // each)
-        else:
-            order = np.argsort(meters, kind="stable")
-            columns = {name: column[order] for name, column in columns.items()}
-            meters = meters[order]
+        each = round_of(self.meters[: self.filled])
+        whole = self.filled - (self.filled % each if each else 0)
+        filled = {name: column[:whole] for name, column in self._filled().items()}
+        meters, columns = sorted_by_meter(self.meters[:whole], filled)
+        if columns is filled and self.file is None and in_memory < RUNS_IN_MEMORY:
+            self.buffer = empty_buffer()  # the old one is the run
         ends = np.searchsorted(meters, np.arange(meters[0], meters[-1] + 1, dtype=np.int32), side="right")
         self.runs.append(Run(columns, self.has_quality, 0, int(meters[0]), ends.astype(np.int32)))
-        for column in (self.meters, *self._filled().values()) if left else ():
-            column[:left] = column[self.filled - left : self.filled]
-        self.filled = left
+        self._keep_from(whole)
         if in_memory == RUNS_IN_MEMORY or self.file:
             self._to_disk()
+
+    def _make_room(self) -> None:
+        if self.settle:
+            done = self.settle(Block(self.meters[: self.filled], **self._filled()))
+            self._keep_from(done)
+            if done or self.room < RUN_READINGS:
+                self.room = min(self.filled + GROUP_READINGS, RUN_READINGS)
+                return
+            self.settle = None
+        self._put_by()
+
+    def _keep_from(self, begin: int) -> None:
+        for column in (self.meters, *self._filled().values()) if 0 < begin < self.filled else ():
+            column[: self.filled - begin] = column[begin : self.filled]
+        self.filled -= begin
 
     def _filled(self) -> dict[str, np.ndarray]:
         names = [name for name in COLUMNS if name != "quality" or self.has_quality]
@@ -238,6 +247,19 @@ class Spill:
         column = np.empty(size, COLUMNS[name])
         _read(self.file, column, run.start + run.size * int(OFFSETS[name]) + piece.low * column.itemsize)
         return column
+
+
+def sorted_by_meter(meters: np.ndarray, columns: dict[str, np.ndarray]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """The same readings meter by meter, each meter's in their order; the same objects where they are so already."""
+    if not (meters[1:] < meters[:-1]).any():
+        return meters, columns
+    each = round_of(meters)
+    if each and len(meters) % each == 0:
+        order = np.argsort(meters[:each])
+        columns = {name: column.reshape(-1, each).T[order].ravel() for name, column in columns.items()}
+        return np.repeat(meters[:each][order], len(meters) // each), columns
+    order = np.argsort(meters, kind="stable")
+    return meters[order], {name: column[order] for name, column in columns.items()}
 
 
 def round_of(meters: np.ndarray) -> int:

@@ -126,7 +126,7 @@ def test_what_an_error_logs_holds_no_reading(monkeypatch, caplog):
     def broken(*_args):
         raise RuntimeError(" ".join(["M-1", "used", "0.123 kWh"]))
 
-    monkeypatch.setattr("apps.readings.importing.write", broken)
+    monkeypatch.setattr("apps.readings.importing.Writing.write", broken)
     send(FILE)
     assert "RuntimeError" in caplog.text
     assert "M-1 used" not in caplog.text

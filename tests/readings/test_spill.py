@@ -161,9 +161,9 @@ def test_of_a_large_file_that_fails_at_its_last_days_nothing_is_written(tiny, mo
 
     real, parts = Merge.write, []
 
-    def fail_late(self, part, meters):
-        parts.append(part)
-        real(self, part, meters)
+    def fail_late(self, *args, **options):
+        parts.append(args)
+        real(self, *args, **options)
         if len(parts) == 5:
             raise OSError("the disk is full")
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import Protocol
 
 import numpy as np
@@ -63,14 +64,21 @@ class Rejects:
     # Of an archive with several files: lines before each, and its name; and the one that is being read, if one is.
     files: list[tuple[int, str]] = field(default_factory=list)
     file: str = ""
+    _adding: Lock = field(default_factory=Lock)  # days are put together while lines behind them are read
+
+    @property
+    def is_archive(self) -> bool:
+        return bool(self.files or self.file)
 
     def add(self, lines: np.ndarray, reason: str, text: Callable[[int], str]) -> None:
         """`text(i)` gives the content of lines[i]; it is asked only for what is kept."""
-        room = self.limit - len(self.kept)
-        for i, line in enumerate(lines[:room]):
-            line, file = self.located(int(line))
-            self.kept.append((line, reason, f"{file[:80]}: {text(i)}"[:TEXT_LENGTH] if file else text(i)[:TEXT_LENGTH]))
-        self.count += len(lines)
+        with self._adding:
+            room = self.limit - len(self.kept)
+            for i, line in enumerate(lines[:room]):
+                line, file = self.located(int(line))
+                said = f"{file[:80]}: {text(i)}" if file else text(i)
+                self.kept.append((line, reason, said[:TEXT_LENGTH]))
+            self.count += len(lines)
 
     def located(self, line: int) -> tuple[int, str]:
         """The line in its own file, and that file's name where there are several. While a file is read, its lines are

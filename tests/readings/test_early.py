@@ -1,0 +1,181 @@
+"""Days that are written while the rest of their file is read: what is stored is what the whole file says."""
+
+import numpy as np
+import pytest
+
+from apps.readings import importing, spill
+from apps.readings.early import Early, NotOver
+from apps.readings.importers import csv_tables
+from apps.readings.models import HeldMeter, LoadProfile, MeterState, RejectedLine, Upload
+from tests.readings.files import long_csv, send
+
+pytestmark = pytest.mark.django_db(transaction=True)
+METERS, DAYS = 7, 40
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch, media):
+    for name, size in (("RUN_READINGS", 1200), ("GROUP_READINGS", 400), ("RUNS_IN_MEMORY", 1)):
+        monkeypatch.setattr(spill, name, size)
+    monkeypatch.setattr(csv_tables, "BLOCK_BYTES", 8192)
+
+
+@pytest.fixture
+def written(monkeypatch):
+    """How many portions were written early, and how often an import began anew."""
+    found = {"portions": 0, "anew": 0}
+    handed_over, read_and_write = Early.handed_over, importing.read_and_write
+
+    def counted(self):
+        parts = handed_over(self)
+        found["portions"] += bool(parts)
+        return parts
+
+    def noted(*args, early):
+        try:
+            return read_and_write(*args, early=early)
+        except NotOver:
+            found["anew"] += 1
+            raise
+
+    monkeypatch.setattr(Early, "handed_over", counted)
+    monkeypatch.setattr(importing, "read_and_write", noted)
+    return found
+
+
+def rows_of(by_time: bool, minutes: int = 60, first: str = "2026-02-15") -> list[tuple]:
+    begin = np.datetime64(first, "m")
+    stamps = begin + np.arange(DAYS * 1440 // minutes) * np.timedelta64(minutes, "m")
+    texts = [str(stamp).replace("T", " ") for stamp in stamps]
+    pairs = (
+        [(m, t) for t in range(len(texts)) for m in range(METERS)]
+        if by_time
+        else [(m, t) for m in range(METERS) for t in range(len(texts))]
+    )
+    return [(f"M-{m}", texts[t], (m * 7 + t) % 50 / 8) for m, t in pairs]
+
+
+def in_the_tables(upload: Upload) -> tuple:
+    upload.refresh_from_db()
+    assert upload.status == Upload.Status.IMPORTED, upload.error
+    counts = ("readings", "days_new", "days_changed", "meters", "meters_registered", "duplicates", "rejected")
+    return (
+        [getattr(upload, name) for name in (*counts, "first_day", "last_day", "register_reads")],
+        str(list(
+            LoadProfile.objects.order_by("meter__serial", "day").values_list("meter__serial", "day", "kwh", "quality")
+        )),
+        sorted(MeterState.objects.values_list("meter__serial", "first_day", "last_day", "interval_minutes")),
+        sorted(RejectedLine.objects.values_list("line", "reason", "text")),
+        sorted(HeldMeter.objects.values_list("serial", "readings")),
+    )  # fmt: skip
+
+
+def both_ways(rows: list[tuple], monkeypatch, **statement) -> None:
+    """Import, look, forget, import again without anything early: it must be the same."""
+    content = long_csv(*rows)
+    early = in_the_tables(send(content, **statement))
+    forget_everything()
+    monkeypatch.setattr(importing, "may_write_early", lambda _upload: False)
+    assert in_the_tables(send(content, **statement)) == early
+    assert early[0][0] > 0
+
+
+def forget_everything() -> None:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE readings_loadprofile, readings_upload, grid_meter, grid_consumer CASCADE")
+
+
+@pytest.mark.parametrize("by_time", [True, False])
+@pytest.mark.parametrize("clock", ["UTC", "Europe/Berlin", "Asia/Tokyo"])
+def test_files_by_meter_and_by_day_are_written_as_they_are_read(written, monkeypatch, by_time, clock):
+    both_ways(rows_of(by_time), monkeypatch, timezone=clock)
+    assert (written["portions"] > 3, written["anew"]) == (True, 0)
+
+
+def test_lines_that_are_refused_are_the_same(written, monkeypatch):
+    rows = rows_of(by_time=True)
+    for at in (5, 700, 701, 3000, 6000):
+        rows[at] = (rows[at][0], rows[at][1], -1)
+    rows[2000] = ("M-1", "no time", 1)
+    del rows[4000:4003]
+    both_ways(rows, monkeypatch)
+    assert written["portions"] > 3
+
+
+@pytest.mark.parametrize(
+    ("late", "anew"),
+    [
+        (("M-2", "2026-02-16 07:00", 9), 1),  # another value for a day that is long over
+        (("M-2", "2026-02-16 07:30", 9), 0),  # half an hour among hours is refused in any case
+        (("M-9", "2026-02-16 07:00", 9), 0),  # a meter that reads once
+    ],
+)
+@pytest.mark.parametrize("by_time", [True, False])
+def test_a_file_that_comes_back_to_days_that_were_over_is_read_anew(written, monkeypatch, late, anew, by_time):
+    both_ways([*rows_of(by_time), late], monkeypatch)
+    assert written["anew"] == anew
+
+
+def test_a_meter_that_is_set_to_another_interval_makes_the_file_be_read_anew(written, monkeypatch):
+    rows = rows_of(by_time=True) + rows_of(by_time=True, minutes=30, first="2026-04-01")
+    both_ways(rows, monkeypatch)
+    assert written["anew"] == 1
+
+
+def test_readings_in_any_order_wait_for_the_end_of_the_file(written, monkeypatch):
+    rows = rows_of(by_time=True)
+    both_ways([rows[i] for i in np.random.default_rng(0).permutation(len(rows))], monkeypatch)
+    assert written == {"portions": 0, "anew": 0}
+
+
+def test_meters_that_come_later_in_a_file_by_day(written, monkeypatch):
+    rows = [row for row in rows_of(by_time=True) if row[0] != "M-6" or row[1] > "2026-03-10"]
+    both_ways(rows, monkeypatch)
+    assert (written["portions"] > 3, written["anew"]) == (True, 0)
+
+
+def test_meters_that_nobody_registered_wait_with_all_their_readings(written, monkeypatch, settings):
+    settings.REGISTER_UNKNOWN_METERS = False
+    upload = send(long_csv(*rows_of(by_time=False)))
+    assert (upload.status, upload.readings) == (Upload.Status.IMPORTED, 0)
+    assert set(HeldMeter.objects.values_list("readings", flat=True)) == {DAYS * 24}
+    assert HeldMeter.objects.count() == METERS
+    assert written["portions"] > 3
+
+
+def test_a_file_that_breaks_off_leaves_nothing(written, monkeypatch):
+    def stop(self, block):
+        found = take(self, block)
+        if written["portions"] > 2:
+            raise OSError("the disk is gone")
+        return found
+
+    take = Early.take
+    monkeypatch.setattr(Early, "take", stop)
+    upload = send(long_csv(*rows_of(by_time=True)))
+    assert (upload.status, upload.attempts) == (Upload.Status.PENDING, 1)
+    for model in (LoadProfile, MeterState, RejectedLine, HeldMeter):
+        assert not model.objects.exists()
+
+
+def test_later_files_of_the_same_days_are_merged(written):
+    send(long_csv(*rows_of(by_time=True)))
+    changed = [(meter, stamp, value + 1 if stamp < "2026-02-20" else value) for meter, stamp, value in rows_of(True)]
+    upload = send(long_csv(*changed))
+    assert (upload.days_new, upload.days_changed, upload.days_same) == (0, 5 * METERS, (DAYS - 5) * METERS)
+    assert written["anew"] == 0
+
+
+def test_one_moment_of_many_meters_is_not_taken_for_a_file_by_meter(written, monkeypatch):
+    rows = [(f"M-{m}", f"2026-03-{1 + hour // 24:02} {hour % 24:02}:00", m) for hour in range(60) for m in range(250)]
+    both_ways(rows, monkeypatch)
+    assert written["anew"] == 0
+
+
+def test_a_meter_whose_only_reading_was_taken_comes_again(written, monkeypatch):
+    rows = rows_of(by_time=False)
+    rows.insert(DAYS * 24, ("M-X", "2026-02-20 03:00", 1))
+    both_ways([*rows, ("M-X", "2026-02-20 04:00", 1)], monkeypatch)
+    assert written["anew"] == 1
