@@ -147,13 +147,13 @@ class WideTimes:
             reading.rejects.add(batch.lines[rows], no_name(), lambda _i, name=names[column]: name)
         if not good.all() or not named.all():
             values = values[np.ix_(named, good)]
-        rows = int(good.sum())
-        return Block(
-            np.repeat(positions[named], rows),
-            np.tile(stamps.minutes[good], int(named.sum())),
-            values.ravel(),
-            np.tile(batch.lines[good], int(named.sum())),
-            np.repeat(channels[named], rows) if (channels != Channel.IMPORT).any() else None,
+        rows, columns = int(good.sum()), int(named.sum())
+        return Block(  # by time, as the lines of the file are
+            np.tile(positions[named], rows),
+            np.repeat(stamps.minutes[good], columns),
+            values.T.ravel(),
+            np.repeat(batch.lines[good], columns),
+            np.tile(channels[named], rows) if (channels != Channel.IMPORT).any() else None,
         )
 
 
