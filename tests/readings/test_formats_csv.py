@@ -230,7 +230,12 @@ def test_rows_of_other_columns_than_the_names_are_said_to_be_so(tmp_path):
 @pytest.mark.parametrize("names", ["Datum;Uhrzeit;A (kWh);B (kWh)", "date;time;A;B"])
 def test_a_row_of_meters_may_begin_with_day_and_time_apart(tmp_path, names):
     found, reading = read(tmp_path, f"{names}\n01.03.2026;07:15;0,5;0,25\n01.03.2026;07:30;0,5;0,25\n")
-    assert sorted(found) == [("A", 435, 0.5, 1, 0), ("A", 450, 0.5, 1, 0), ("B", 435, 0.25, 1, 0), ("B", 450, 0.25, 1, 0)]
+    assert sorted(found) == [
+        ("A", 435, 0.5, 1, 0),
+        ("A", 450, 0.5, 1, 0),
+        ("B", 435, 0.25, 1, 0),
+        ("B", 450, 0.25, 1, 0),
+    ]
     assert reading.names == ["A", "B"]
 
 
