@@ -61,9 +61,12 @@ def test_whatever_dies_in_the_middle_each_file_is_imported_exactly_once(own_redi
     moments = random.Random(4)
     contents = [by_time(file) for file in range(FILES)]
     log = tmp_path / "worker.log"
+    uploads, struck = [], 0
     with timetable(environment, tmp_path / "beat.log"), worker(environment, log) as parent:
-        uploads = [hand_in(content) for content, _sum in contents]
-        for number, upload in enumerate(uploads):
+        # One file after the other: a blow that comes too late must not hit the next one, which has only so many tries.
+        for number, (content, _sum) in enumerate(contents):
+            upload = hand_in(content)
+            uploads.append(upload)
             for kill in range(1, KILLS_OF_A_FILE + 1):
                 wait_until(lambda u=upload, n=kill: begun(u, n), "the import has begun", log)
                 time.sleep(moments.uniform(0, 0.4))
@@ -74,7 +77,9 @@ def test_whatever_dies_in_the_middle_each_file_is_imported_exactly_once(own_redi
                 if number == 2:
                     own_redis.kill()
                     own_redis.start()
-        wait_until(lambda: not Upload.objects.pending().exists(), "every file is imported", log)
+            wait_until(lambda: not Upload.objects.pending().exists(), "the file is imported", log)
+            struck += attempts_of(upload) - 1
+    assert struck, "no blow came while a file was imported"
     for upload, (_content, total) in zip(uploads, contents, strict=True):
         upload.refresh_from_db()
         assert (upload.status, upload.error) == (Upload.Status.IMPORTED, "")
