@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+from django.db import OperationalError, connection, transaction
 
 from apps.readings import importing, spill
 from apps.readings.early import Early, NotOver
 from apps.readings.importers import csv_tables
 from apps.readings.models import HeldMeter, LoadProfile, MeterState, RejectedLine, Upload
 from tests.readings.files import long_csv, send
+from tests.threads import meanwhile
 
 pytestmark = pytest.mark.django_db(transaction=True)
 METERS, DAYS = 7, 40
@@ -34,7 +36,7 @@ def written(monkeypatch):
     def noted(*args, early):
         try:
             return read_and_write(*args, early=early)
-        except NotOver:
+        except (NotOver, OperationalError):
             found["anew"] += 1
             raise
 
@@ -81,8 +83,6 @@ def both_ways(rows: list[tuple], monkeypatch, **statement) -> None:
 
 
 def forget_everything() -> None:
-    from django.db import connection
-
     with connection.cursor() as cursor:
         cursor.execute("TRUNCATE readings_loadprofile, readings_upload, grid_meter, grid_consumer CASCADE")
 
@@ -179,3 +179,19 @@ def test_a_meter_whose_only_reading_was_taken_comes_again(written, monkeypatch):
     rows.insert(DAYS * 24, ("M-X", "2026-02-20 03:00", 1))
     both_ways([*rows, ("M-X", "2026-02-20 04:00", 1)], monkeypatch)
     assert written["anew"] == 1
+
+
+def test_two_that_hold_meters_and_ask_for_those_of_the_other_do_not_stop_each_other(written):
+    send(long_csv(*rows_of(by_time=False)))
+    content = long_csv(*[(meter, stamp, value + 1) for meter, stamp, value in rows_of(by_time=False)])
+    with transaction.atomic():
+        lock_state("M-5")
+        upload = meanwhile(lambda: send(content))
+        lock_state("M-0")  # which the import has written, while it asks for the other
+    upload = upload.result(timeout=30)
+    assert (upload.status, upload.attempts) == (Upload.Status.IMPORTED, 1)
+    assert (upload.days_changed, written["anew"]) == (METERS * DAYS, 1)
+
+
+def lock_state(serial: str) -> None:
+    MeterState.objects.select_for_update().get(meter__serial=serial)
