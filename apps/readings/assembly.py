@@ -232,6 +232,10 @@ class Assembler:
         columns = self.refuse(columns, columns.values < 0, _("negative: energy taken from the grid cannot be"))
         return self.refuse(columns, ~(columns.values * self.statement.factor <= settings.READING_MAX_KWH), absurd())
 
+    def possible(self, values: np.ndarray) -> np.ndarray:
+        """(N,) bool: which of them without_impossible_values leaves."""
+        return (values >= 0) & (values * self.statement.factor <= settings.READING_MAX_KWH)
+
     def without_duplicates(self, columns: Columns) -> Columns:
         """The last line for a meter and time counts; an earlier one that says something else is a rejected line."""
         followed = np.zeros(len(columns), dtype=bool)

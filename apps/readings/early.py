@@ -29,7 +29,7 @@ class Early:
         self.found: list[Days] = []  # until somebody takes them to write them
         # Of each meter in Reading.names: minutes between its readings (0: it has no such days), its first and last day.
         self.intervals, self.first_days, self.last_days = (np.zeros(0, dtype=np.int32) for _ in range(3))
-        self.named = np.zeros(0, dtype=bool)  # meters of which readings were taken
+        self.named = np.zeros(0, dtype=bool)  # of which readings were taken that were not impossible in any case
 
     def handed_over(self) -> list[Days]:
         found, self.found = self.found, []
@@ -48,7 +48,7 @@ class Early:
             columns = {name: getattr(block, name)[:over] for name in COLUMNS if getattr(block, name) is not None}
             meters, columns = sorted_by_meter(block.meters[:over], columns)
             self.check_names(meters)
-            self.named[meters] = True
+            self.named[meters[self.assembler.possible(columns["values"])]] = True
             for days in self.assembler.days_of_portion(Columns.of(Block(meters, **columns)), self.channel):
                 self.check(days)
                 self._note(days)
@@ -76,8 +76,8 @@ class Early:
         return int(places[moments]) if moments >= MOMENTS_LEAST else 0
 
     def check_names(self, meters: np.ndarray) -> None:
-        """Raises NotOver where readings of a meter were taken that made no day: they wait, or were refused, without
-        those that come now."""
+        """Raises NotOver where readings of a meter were taken that made no day: they wait, or were refused for their
+        interval, without those that come now."""
         self._grow()
         if (self.named[meters] & (self.intervals[meters] == 0)).any():
             raise NotOver

@@ -145,6 +145,19 @@ def test_meters_that_nobody_registered_wait_with_all_their_readings(written, mon
     assert written["portions"] > 3
 
 
+@pytest.mark.parametrize("by_time", [True, False])
+@pytest.mark.parametrize("no_reading", [-1, 99_999])
+def test_marks_of_missing_readings_on_many_days_do_not_make_the_file_be_read_anew(
+    written, monkeypatch, by_time, no_reading
+):
+    rows = [
+        (meter, stamp, no_reading if meter == "M-3" and stamp < "2026-03-12" else value)
+        for meter, stamp, value in rows_of(by_time)
+    ]
+    both_ways(rows, monkeypatch)
+    assert (written["portions"] > 3, written["anew"]) == (True, 0)
+
+
 def test_a_file_that_breaks_off_leaves_nothing(written, monkeypatch):
     def stop(self, block):
         found = take(self, block)
