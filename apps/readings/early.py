@@ -10,7 +10,7 @@ import numpy as np
 from apps.readings.assembly import Assembler
 from apps.readings.importers.base import Block
 from apps.readings.models import Channel
-from apps.readings.series import DAY, Columns, Days, spans_of
+from apps.readings.series import DAY, Columns, Days, same_as_before, spans_of
 from apps.readings.spill import COLUMNS, sorted_by_meter
 
 # Fewer tell no interval. The first day of the utility's standard time has one where clocks show summer time.
@@ -47,8 +47,10 @@ class Early:
         if over:
             columns = {name: getattr(block, name)[:over] for name in COLUMNS if getattr(block, name) is not None}
             meters, columns = sorted_by_meter(block.meters[:over], columns)
-            self.check_names(meters)
-            self.named[meters[self.assembler.possible(columns["values"])]] = True
+            each = meters[np.append(True, ~same_as_before(meters))]
+            self.check_names(each)
+            possible = self.assembler.possible(columns["values"])
+            self.named[each if possible.all() else meters[possible]] = True
             for days in self.assembler.days_of_portion(Columns.of(Block(meters, **columns)), self.channel):
                 self.check(days)
                 self._note(days)

@@ -4,17 +4,21 @@ import errno
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedRandom
 from pathlib import Path
 
 from django.conf import settings
 from django.core.files.uploadhandler import TemporaryFileUploadHandler
 from django.utils.translation import gettext as _
 
-SYNCED_AT_ONCE = 16 * 1024**2  # bytes
+# Bytes.
+READ_AT_ONCE = 1024**2
+HASHED_AT_ONCE = 4 * 1024**2
+SYNCED_AT_ONCE = 16 * 1024**2
 
 
 class TooLarge(Exception):
@@ -41,6 +45,29 @@ class Kept:
     size: int
 
 
+class Following:
+    """Something done to a file by another thread, as far as it is written, while more of it is."""
+
+    def __init__(self, pool: ThreadPoolExecutor, step: int, do: Callable[[int, int], None]):
+        """`do` is called with the bytes from which and up to which it has to be done, from so many on."""
+        self.pool, self.step, self.do = pool, step, do
+        self.begun, self.doing = 0, None
+
+    def follow(self, file: BufferedRandom, size: int) -> None:
+        if size - self.begun >= self.step and (self.doing is None or self.doing.done()):
+            self._wait()
+            file.flush()
+            self.doing, self.begun = self.pool.submit(self.do, self.begun, size), size
+
+    def finish(self, size: int) -> None:
+        self._wait()
+        self.do(self.begun, size)
+
+    def _wait(self) -> None:
+        if self.doing:
+            self.doing.result()  # the system tells a fault of the disk only once
+
+
 @contextmanager
 def received(chunks: Iterable[bytes]) -> Iterator[Kept]:
     """Stream to disk, counting and hashing. What the block does not move away is removed. Raises TooLarge, DiskFull."""
@@ -51,27 +78,32 @@ def received(chunks: Iterable[bytes]) -> Iterator[Kept]:
         descriptor, name = tempfile.mkstemp(dir=folder, prefix="incoming-")
     path = Path(name)
     try:
-        with _disk_full_said(), os.fdopen(descriptor, "wb") as file, ThreadPoolExecutor(1) as beside:
-            synced, syncing = 0, None
+        with _disk_full_said(), os.fdopen(descriptor, "w+b") as file, ThreadPoolExecutor(2) as pool:
+            # Neither need wait for the end of the file. What is hashed is what was written: it is read back.
+            hashing = Following(pool, HASHED_AT_ONCE, lambda start, end: _hash(file, start, end, digest))
+            syncing = Following(pool, SYNCED_AT_ONCE, lambda _start, _end: os.fdatasync(file.fileno()))
             for chunk in chunks:
                 size += len(chunk)
                 if size > settings.UPLOAD_MAX_BYTES:
                     raise TooLarge(too_large())
-                digest.update(chunk)
                 file.write(chunk)
-                if size - synced >= SYNCED_AT_ONCE and (syncing is None or syncing.done()):
-                    if syncing:
-                        syncing.result()  # the system tells a fault of the disk only once
-                    file.flush()
-                    # The disk need not wait for the end of the file.
-                    synced, syncing = size, beside.submit(os.fdatasync, file.fileno())
-            if syncing:
-                syncing.result()
+                hashing.follow(file, size)
+                syncing.follow(file, size)
             file.flush()
-            os.fsync(file.fileno())
+            hashing.finish(size)
+            syncing.finish(size)
         yield Kept(path, digest.hexdigest(), size)
     finally:
         path.unlink(missing_ok=True)
+
+
+def _hash(file: BufferedRandom, start: int, end: int, digest) -> None:
+    while start < end:
+        some = os.pread(file.fileno(), min(READ_AT_ONCE, end - start), start)
+        if not some:
+            raise OSError("the file ends earlier than it was written")
+        digest.update(some)
+        start += len(some)
 
 
 @contextmanager
