@@ -131,12 +131,12 @@ def move(kept: Kept, name: str) -> None:
     with _disk_full_said():
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         kept.path.rename(target)
-    for folder in (target.parent, target.parent.parent):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        for folder in (target.parent, target.parent.parent):
+            descriptor = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
 
 
 def overwrite(path: Path, start: int, content: bytes) -> None:

@@ -135,7 +135,7 @@ class Merge:
             written = np.stack(spans_of(meters[rows], part.days, part.days))
             self.written.setdefault(DAY // part.kwh.shape[1], []).append(written)
             if not comes_once:
-                self.known = np.union1d(self.known, meters[rows])  # a day may come twice, at two intervals
+                self.known = np.union1d(self.known, meters[rows])  # a day may come twice, also at another interval
 
     def stored(self, meters: np.ndarray, part: Days) -> list[Stored]:
         known = np.intersect1d(meters, self.known)

@@ -1,7 +1,7 @@
-"""What a raw file says: its format, clocks and meters settled, in whole days. Nothing is written.
+"""What a raw file says: its format, clocks and meters settled, in whole days.
 
-Memory stays bounded whatever the size of the file: readings wait on disk for the others of their meter, and days are
-put together only as fast as they are taken.
+Memory stays bounded whatever the size of the file: readings become days while it is read, or wait on disk for the
+others of their meter; and days are put together only as fast as they are taken.
 """
 
 from collections import Counter
@@ -80,14 +80,14 @@ class Told:
         for _none in self._fill(early=True):
             yield [days for early in self.early.values() for days in early.handed_over()]
 
-    def _fill(self, *, early: bool) -> Iterator[list[Days]]:
+    def _fill(self, *, early: bool) -> Iterator[None]:
         """Block by block into the spills."""
         for block in made_ahead(self.format.blocks(self.upload.path, self.reading), BLOCKS_AHEAD):
             for channel, readings in by_channel(block):
                 if channel not in self.spills:
                     self.spills[channel] = self.stack.enter_context(Spill(self._early(channel) if early else None))
                 self.spills[channel].add(readings)
-            yield []
+            yield
 
     def _early(self, channel: Channel) -> Callable[[Block], int]:
         self.early[channel] = Early(self.assembler, channel)

@@ -189,7 +189,6 @@ def commit(batch: list[Push]) -> None:
         with Merge(upload.pk, sorted(ids.values())) as merge:
             for part, meter_ids in joined_by_width(batch, ids):
                 merge.write(part, meter_ids)
-                merge.known = np.union1d(merge.known, meter_ids)  # a later part finds what this one brought
         upload.days_new += merge.tally.new
         upload.days_changed += merge.tally.changed
         upload.days_same += merge.tally.same

@@ -130,10 +130,10 @@ def test_a_file_over_the_limit_is_answered_with_413(head_end, settings):
 
 
 def test_a_full_disk_is_said_and_keeps_nothing(head_end, ana, client, monkeypatch, media):
-    def full(_descriptor):
+    def full(*_args):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("apps.readings.files.os.fsync", full)
+    monkeypatch.setattr("apps.readings.files.os.fdatasync", full)
     answer = post(head_end)
     assert answer.status_code == 507
     assert "disk is full" in answer.json()["detail"]
