@@ -8,7 +8,9 @@ from rest_framework.views import APIView
 from apps.cases.api import api_urls as cases
 from apps.detection.api import api_urls as detection
 from apps.grid.api import api_urls as grid
-from apps.readings.api import api_urls as readings
+from apps.readings.api import api_urls as uploads
+from apps.readings.push_api import api_urls as pushes
+from apps.readings.register_api import api_urls as registers
 from apps.readings.validation_api import api_urls as validation
 
 REFUSALS = {
@@ -32,7 +34,7 @@ class Nowhere(APIView):
 
 nowhere = [path("<path:_>", Nowhere.as_view(), name="api-nowhere")]
 urlpatterns = [
-    path("v1/", include([*readings, *validation, *grid, *detection, *cases, *nowhere])),
+    path("v1/", include([*uploads, *pushes, *registers, *validation, *grid, *detection, *cases, *nowhere])),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     # The split view keeps its script in an address of its own, as the content security policy wants.
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="api-docs"),

@@ -2,6 +2,7 @@
 
 import django_filters as filters
 from django.db.models import F
+from django.urls import path
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.generics import ListAPIView
@@ -69,3 +70,6 @@ class RegisterReads(ListAPIView):
     @extend_schema(tags=["readings"])
     def get(self, request, *args, **kwargs):
         return super().get(request, *args, **kwargs)
+
+
+api_urls = [path("register-reads", RegisterReads.as_view(), name="api-register-reads")]
