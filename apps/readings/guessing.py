@@ -10,9 +10,9 @@ from apps.readings import events, importers, times
 from apps.readings.assembly import DAY, Assembler, Columns, Days, distances, same_as_before
 from apps.readings.date_order import NONE, DateOrder
 from apps.readings.importers.base import Block, FileFault, Format, Reading, Rejects
+from apps.readings.importers.headings import ENDS, REGISTER, STARTS, unit_of, word
 from apps.readings.importers.long import Long
 from apps.readings.importers.tables import ColumnsUnclear, TableFormat
-from apps.readings.importers.texts import ENDS, REGISTER, STARTS, unit_of, word
 from apps.readings.importers.wide_times import WideTimes
 from apps.readings.models import Channel, Sender
 from apps.readings.profiles import chart_values

@@ -6,7 +6,7 @@ import pytest
 
 from apps.readings import importers
 from apps.readings.guessing import guess
-from apps.readings.importers import texts
+from apps.readings.importers import headings
 from apps.readings.importers.base import FileFault, Reading, Rejects
 from apps.readings.importers.tables import ColumnsUnclear
 from apps.readings.statements import Statement
@@ -138,8 +138,8 @@ def test_columns_as_a_person_said_stand_above_what_their_names_say(tmp_path):
 
 
 def test_a_name_of_brackets_without_end_takes_no_time():
-    assert texts.word("(" * 1_000_000) == "(" * texts.NAME_LOOKED_AT
-    assert texts.unit_of("k" * 1_000_000) is None
+    assert headings.word("(" * 1_000_000) == "(" * headings.NAME_LOOKED_AT
+    assert headings.unit_of("k" * 1_000_000) is None
 
 
 def test_a_cell_of_ten_megabytes_is_said_with_its_place(tmp_path):

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from apps.archives import BROKEN, Member, damaged, is_archive, members
-from apps.readings.importers import texts
+from apps.readings.importers import headings
 from apps.readings.importers.base import Block, FileFault, Format, Reading
 from apps.readings.importers.tables import TableFormat
 
@@ -106,7 +106,7 @@ class Meaning:
         if isinstance(format_, TableFormat):
             values = format_.shape.value_name(format_.table(path))
         has_readings = not format_.name.endswith("_events")
-        return cls(name, fixed, texts.unit_of(values), texts.word(values) in texts.REGISTER, has_readings)
+        return cls(name, fixed, headings.unit_of(values), headings.word(values) in headings.REGISTER, has_readings)
 
     def agreeing_with(self, other: Self | None) -> Self:
         """The one of both that says more. Raises FileFault where they do not go together: in one of them, kWh would be

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from django.utils.translation import gettext as _
 
-from apps.readings.importers import dates, stamping, texts
+from apps.readings.importers import dates, headings, stamping, texts
 from apps.readings.importers.base import Block, Reading, RegisterPeriods
 from apps.readings.importers.event_tables import nothing
 from apps.readings.importers.long import Long, find, guessed, no_name
@@ -23,8 +23,8 @@ class Bills:
         found.pop("export", None)
         if not {"meter", "time", "value"} <= set(found) or "clock" in found or table.headless:
             return {}
-        end = find(table, texts.ENDS, set(found.values()))
-        if end is None or words_of(table)[found["time"]] not in texts.STARTS:
+        end = find(table, headings.ENDS, set(found.values()))
+        if end is None or words_of(table)[found["time"]] not in headings.STARTS:
             return {}
         return found | {"end": end}
 

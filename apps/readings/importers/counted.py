@@ -10,7 +10,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from apps.readings import times
-from apps.readings.importers import texts
+from apps.readings.importers import headings, texts
 from apps.readings.importers.base import Reading, Rejects
 from apps.readings.importers.tables import Table, words_of
 
@@ -125,7 +125,7 @@ def no_such_interval(reading: Reading) -> str:
 def numbering(table: Table, date: int, column: int, month_first: bool) -> Numbering | None:
     """How a column beside that of dates numbers the intervals of days; None where it does not, as far as the whole of
     it tells."""
-    if words_of(table)[column] in texts.STARTS or not _are_numbers(table, column):
+    if words_of(table)[column] in headings.STARTS or not _are_numbers(table, column):
         return None
     seen = np.zeros(0, dtype=np.int64)  # days and their numbers
     for batch in table.batches(Reading(Rejects(0)), [date, column], []):
@@ -163,7 +163,7 @@ def _understood(name: str, days: np.ndarray, numbers: np.ndarray) -> Numbering |
     each, places = np.unique(days, return_inverse=True)
     highest = np.full(len(each), 0)
     np.maximum.at(highest, places, numbers + 1 - first)
-    if name in texts.CLOCK_TIME:
+    if name in headings.CLOCK_TIME:
         # From 0 on they are what a clock shows; and of 1 to 23 the last is missing, unless the day had no more.
         there = times.day_minutes(each, times.utility_zone()) // minutes
         if first == 0 or (last < usual and not (there[highest == last] == last).any()):

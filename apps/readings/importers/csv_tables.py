@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from pyarrow import csv as arrow_csv
 
 from apps.delimited import SAMPLE_LINES, delimiter_of, lines_above_names
-from apps.readings.importers import texts
+from apps.readings.importers import headings, texts
 from apps.readings.importers.base import FileFault, Reading
 from apps.readings.importers.tables import Batch
 
@@ -39,7 +39,7 @@ class CsvTable:
         self.header_line = next((number for number, line in enumerate(lines, 1) if line.strip(" \t\r,;|")), 0)
         if not self.header_line:
             raise FileFault(_("The file has no line with text in it. Send the export again."))
-        self.header_line += lines_above_names(lines[self.header_line - 1 :], texts.is_known)
+        self.header_line += lines_above_names(lines[self.header_line - 1 :], headings.is_known)
         body = lines[self.header_line : self.header_line + SAMPLE_LINES]
         header = lines[self.header_line - 1]
         self.delimiter = delimiter_of(header, body)
@@ -59,7 +59,7 @@ class CsvTable:
     def _begins_with_readings(self) -> bool:
         """One stamp, and beside it only what numbers and names of meters look like, alike in the line below."""
         first, below = self.columns, (self.sample or [[]])[0]
-        if len(first) != 3 or len(below) != 3 or any(texts.is_known(name) for name in first):
+        if len(first) != 3 or len(below) != 3 or any(headings.is_known(name) for name in first):
             return False
         return [texts.kind_of(cell) for cell in first] == [texts.kind_of(cell) for cell in below] and sorted(
             texts.kind_of(cell) for cell in first

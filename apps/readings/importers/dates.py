@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from apps.readings import times
 from apps.readings.date_order import DateOrder, Why, order_of
-from apps.readings.importers import texts
+from apps.readings.importers import headings, texts
 from apps.readings.importers.base import FileFault, Reading, Rejects
 from apps.readings.importers.tables import Batch, Table, words_of
 
@@ -29,7 +29,7 @@ def column_of(table: Table) -> int | None:
     """The column that is named like one of stamps. Of several, hours say more than days, and the start of a period is
     asked for before its end."""
     words = words_of(table)
-    named = [place for place, word in enumerate(words) if word in texts.TIME]
+    named = [place for place, word in enumerate(words) if word in headings.TIME]
     if len(named) < 2:
         return named[0] if named else None
 
@@ -37,7 +37,7 @@ def column_of(table: Table) -> int | None:
         sample = table.sample_column(place)
         both = [texts.stamps_of(sample, order) for order in (False, True)]
         valid, timed = (any(getattr(stamps, what).any() for stamps in both) for what in ("valid", "timed"))
-        return not valid, not timed, words[place] in texts.ENDS, place
+        return not valid, not timed, words[place] in headings.ENDS, place
 
     return min(named, key=rank)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 from django.utils.translation import gettext as _
 
-from apps.readings.importers import texts
+from apps.readings.importers import headings, texts
 from apps.readings.importers.base import Block, Reading
 from apps.readings.importers.tables import Batch, Table, has_decimal_comma, words_of
 from apps.readings.models import Channel
@@ -30,7 +30,7 @@ BEFORE = re.compile(r"(?P<word>[^\s_/|]+)[\s_/|]+(?P<meter>.+)")
 
 def without_unit(name: str) -> str:
     """`4711 (kWh)` is 4711. A very long name is none, and would take long."""
-    return UNIT_BEHIND.sub("", name) if len(name) <= texts.NAME_LOOKED_AT else name
+    return UNIT_BEHIND.sub("", name) if len(name) <= headings.NAME_LOOKED_AT else name
 
 
 @lru_cache(maxsize=8)
@@ -71,7 +71,7 @@ def _is_energy(table: Table, place: int) -> bool:
 def factor(table: Table, value: int, export: int) -> float:
     """From what the one column holds to the unit of the other, as far as their names say them; 0 for power beside
     energy."""
-    units = [texts.unit_of(table.columns[place]) for place in (export, value)]
+    units = [headings.unit_of(table.columns[place]) for place in (export, value)]
     if None in units or units[0] == units[1]:
         return 1.0
     return texts.KWH[units[0]] / texts.KWH[units[1]] if set(units) <= set(texts.KWH) else 0.0
@@ -104,7 +104,7 @@ def given_beside(
 def of_names(names: list[str]) -> tuple[list[str], np.ndarray]:
     """Names of meters, and (N,) int8 models.Channel, of columns that are called by a meter and perhaps a direction: of
     two that differ in that alone, one is given; or all of them are."""
-    found = [_parted(name) if len(name) <= texts.NAME_LOOKED_AT else (name, 0) for name in names]
+    found = [_parted(name) if len(name) <= headings.NAME_LOOKED_AT else (name, 0) for name in names]
     taken = {meter for meter, channel in found if channel == Channel.IMPORT} | set(names)
     only_given = all(channel == Channel.EXPORT for _meter, channel in found)
     given = {meter for meter, channel in found if channel == Channel.EXPORT and (only_given or meter in taken)}

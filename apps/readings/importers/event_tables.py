@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 from django.utils.translation import gettext as _
 
-from apps.readings.importers import dates, stamping, texts
+from apps.readings.importers import dates, headings, stamping, texts
 from apps.readings.importers.base import Block, EventLine, Reading
 from apps.readings.importers.long import Long, find, find_meter, no_name
 from apps.readings.importers.tables import Batch, Table
@@ -22,7 +22,15 @@ TEXT = {
     "beschreibung", "libelle", "libellé", "descripcion", "descripción", "descrição",
 }  # fmt: skip
 DETAIL = {"detail", "details", "argument", "event_argument", "comment", "info", "severity", "bemerkung"}
-TIME = {"event_time", "event_timestamp", "event_date", "occurred_at", "created", "createddatetime", "at"} | texts.TIME
+TIME = {
+    "event_time",
+    "event_timestamp",
+    "event_date",
+    "occurred_at",
+    "created",
+    "createddatetime",
+    "at",
+} | headings.TIME
 
 
 def nothing() -> Block:

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from pyarrow import json as arrow_json
 
-from apps.readings.importers import stamping, texts
+from apps.readings.importers import headings, stamping, texts
 from apps.readings.importers.base import Block, FileFault, Reading
 from apps.readings.importers.long import no_name
 from apps.readings.importers.tables import Batch
@@ -30,7 +30,7 @@ OBJECT_BYTES = 8 * 1024**2
 SAMPLE_OBJECTS = 50
 MOST_LOOKED_AT = 10_000  # for their keys: what is as usual, such as the channel, need not be said by each
 INTERVALS = {"interval_minutes", "interval", "minutes", "resolution", "resolution_minutes", "period_minutes"}
-LISTS = texts.VALUE | {"values", "readings", "intervals", "data"}
+LISTS = headings.VALUE | {"values", "readings", "intervals", "data"}
 SPACE = b" \t\r\n"
 
 
@@ -300,24 +300,24 @@ class Keys:
 
     def __init__(self, sample: list[dict]):
         first = first_with_all_keys(sample)
-        words = {texts.word(name): name for name in reversed(first)}
+        words = {headings.word(name): name for name in reversed(first)}
 
         def named(known: set[str]) -> str:
             return next((name for word, name in reversed(words.items()) if word in known), "")
 
         self.interval = named(INTERVALS)
         self.values = next(
-            (name for name, value in first.items() if isinstance(value, list) and texts.word(name) in LISTS), ""
+            (name for name, value in first.items() if isinstance(value, list) and headings.word(name) in LISTS), ""
         )
-        self.values = self.values or named(texts.VALUE)
-        self.meter = named(texts.METER - texts.RATHER_ANOTHER) or named(texts.METER)
-        self.start = named(texts.TIME - INTERVALS)
+        self.values = self.values or named(headings.VALUE)
+        self.meter = named(headings.METER - headings.RATHER_ANOTHER) or named(headings.METER)
+        self.start = named(headings.TIME - INTERVALS)
         # Where the beginning of the file says nothing of them, a later block may still do so under the usual names.
-        self.channel = named(texts.CHANNEL) or "channel"
-        self.quality = named(texts.QUALITY) or "quality"
+        self.channel = named(headings.CHANNEL) or "channel"
+        self.quality = named(headings.QUALITY) or "quality"
         self.quality_is_list = isinstance(first.get(self.quality), list)
-        said = texts.unit_of(self.values)
-        self.unit = "" if said else named(texts.UNIT) or "unit"  # each block says its own
+        said = headings.unit_of(self.values)
+        self.unit = "" if said else named(headings.UNIT) or "unit"  # each block says its own
         self.to_kwh = texts.KWH.get(said, 0.0) if said else 1.0
 
     @property

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from django.utils.translation import gettext as _
 
-from apps.readings.importers import counted, dates, directions, stamping, texts
+from apps.readings.importers import counted, dates, directions, headings, stamping, texts
 from apps.readings.importers.base import NAME_LENGTH, Block, Reading
 from apps.readings.importers.stamp_columns import StampColumn
 from apps.readings.importers.tables import Batch, Table, has_decimal_comma, words_of
@@ -29,9 +29,9 @@ def find(table: Table, words: set[str], but: set[int] = frozenset()) -> int | No
 
 def find_meter(table: Table, but: set[int] = frozenset()) -> int | None:
     """The column of meters: what may also be a customer's, or the row's own number, only where no other is there."""
-    named = find(table, texts.METER - texts.RATHER_ANOTHER, but)
+    named = find(table, headings.METER - headings.RATHER_ANOTHER, but)
     if named is None:
-        named = find(table, texts.METER, but)
+        named = find(table, headings.METER, but)
     return None if named is not None and counts_rows(table, named) else named
 
 
@@ -185,7 +185,7 @@ def guessed(table: Table) -> dict[str, int]:
     """Places of columns by what their names say they hold."""
     found: dict[str, int | None] = parted_stamps(table) or {"time": dates.column_of(table)}
     found["meter"] = find_meter(table, set(found.values()))
-    found["value"] = find(table, texts.VALUE, set(found.values()))
+    found["value"] = find(table, headings.VALUE, set(found.values()))
     if found["value"] is None:
         taken = set(found.values())
         # Of peak and off-peak, or of three phases, none is the reading.
@@ -193,7 +193,7 @@ def guessed(table: Table) -> dict[str, int]:
         found["value"] = energy[0] if len(energy) == 1 else None
         if not energy:
             found["value"] = directions.export_column(table, None, taken)
-    for role, words in (("channel", texts.CHANNEL), ("quality", texts.QUALITY), ("unit", texts.UNIT)):
+    for role, words in (("channel", headings.CHANNEL), ("quality", headings.QUALITY), ("unit", headings.UNIT)):
         found[role] = find(table, words, set(found.values()))
     if found["value"] is not None and found["channel"] is not None and not any(channels_of(table, found["channel"])):
         found["channel"] = None  # named like a channel, and holds something else
@@ -210,7 +210,7 @@ def energy_columns(table: Table, but: set[int] = frozenset()) -> list[int]:
     units = {
         place: unit
         for place, name in enumerate(table.columns)
-        if place not in but and (unit := texts.unit_of(name)) and place not in given
+        if place not in but and (unit := headings.unit_of(name)) and place not in given
     }
     return [place for place, unit in units.items() if unit != "kW"] or list(units)
 
@@ -228,8 +228,8 @@ def channels_of(table: Table, index: int) -> list[int]:
 def parted_stamps(table: Table) -> dict[str, int]:
     """The columns of days and, beside it, of times of day or of numbers that count the day's intervals; nothing where
     they are not parted."""
-    clock = find(table, texts.CLOCK_TIME)
-    date = find(table, texts.DATE, {clock})
+    clock = find(table, headings.CLOCK_TIME)
+    date = find(table, headings.DATE, {clock})
     if clock is not None and date is not None and are_parted(table, date, clock):
         return {"time": date, "clock": clock}
     date, number = dates.column_of(table), find(table, set(counted.PERIODS))

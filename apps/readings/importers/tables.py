@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from django.utils.translation import gettext as _
 
-from apps.readings.importers import texts
+from apps.readings.importers import headings, texts
 from apps.readings.importers.base import Block, FileFault, Reading
 
 COLUMNS_LOOKED_AT = 10
@@ -93,7 +93,7 @@ class TableFormat:
 @lru_cache(maxsize=8)
 def words_of(table: Table) -> tuple[str, ...]:
     """Names of its columns without the differences that carry no meaning. A file is asked for them several times."""
-    return tuple(texts.word(name) for name in table.columns)
+    return tuple(headings.word(name) for name in table.columns)
 
 
 def has_decimal_comma(table: Table, values: list[int]) -> bool:

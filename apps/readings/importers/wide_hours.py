@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from django.utils.translation import gettext as _
 
-from apps.readings.importers import counted, dates, stamping, texts
+from apps.readings.importers import counted, dates, headings, stamping, texts
 from apps.readings.importers.base import Block, Reading
 from apps.readings.importers.directions import without_unit
 from apps.readings.importers.long import Long, find, find_meter, no_name
@@ -41,7 +41,7 @@ class WideHours:
         """The columns that are called by times of day, or numbered through the day; None where these make no day."""
         if len(table.columns) > MOST_COLUMNS:
             return None
-        words = [texts.word(without_unit(name)) for name in table.columns]
+        words = [headings.word(without_unit(name)) for name in table.columns]
         for pattern, is_day in ((CLOCK, are_clocks), (COUNTED, are_counted)):
             found = [(place, match) for place, word in enumerate(words) if (match := pattern.fullmatch(word))]
             places = [place for place, _match in found]
@@ -64,7 +64,7 @@ class WideHours:
         if not stamps.valid.any() or (stamps.minutes[stamps.valid] % DAY).any():
             return {}
         found = {"meter": meter, "time": date}
-        for role, names in (("channel", texts.CHANNEL), ("unit", texts.UNIT)):
+        for role, names in (("channel", headings.CHANNEL), ("unit", headings.UNIT)):
             place = find(table, names, {*taken, *found.values()})
             if place is not None:
                 found[role] = place

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow.compute as pc
 from django.utils.translation import gettext as _
 
-from apps.readings.importers import texts
+from apps.readings.importers import headings, texts
 from apps.readings.importers.base import Block, FileFault, Reading, RegisterPeriods
 from apps.readings.importers.directions import without_unit
 from apps.readings.importers.event_tables import nothing
@@ -85,7 +85,7 @@ class WideMonths:
 
 def month_of(name: str) -> int | None:
     """The month that a column's name says, since 1970."""
-    word = texts.word(without_unit(name))
+    word = headings.word(without_unit(name))
     found = next((match for shape in SHAPES if (match := re.fullmatch(shape, word))), None)
     if found is None:
         return None

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from django.utils.translation import gettext as _
 
-from apps.readings.importers import counted, dates, directions, stamping, texts
+from apps.readings.importers import counted, dates, directions, headings, stamping, texts
 from apps.readings.importers.base import Block, FileFault, Reading
 from apps.readings.importers.directions import without_unit
 from apps.readings.importers.long import are_parted, find, no_name, numbering, parted_stamps, with_clock
@@ -27,14 +27,14 @@ class WideTimes:
         named = dates.column_of(table)
         if named is not None:
             return named
-        counted = texts.word(table.columns[0]) not in texts.METER  # or is a number rather a meter's?
+        counted = headings.word(table.columns[0]) not in headings.METER  # or is a number rather a meter's?
         return 0 if looks_like_stamps(table.sample_column(0), counted) else None
 
     def clock_column(self, table: Table, time: int) -> int | None:
         """The column of times of day beside that of days, where they are parted."""
         if self.chosen:
             return table.columns.index(self.chosen["clock"]) if self.chosen.get("clock") in table.columns else None
-        clock = find(table, texts.CLOCK_TIME, {time})
+        clock = find(table, headings.CLOCK_TIME, {time})
         if clock is not None and are_parted(table, time, clock):
             return clock
         return parted_stamps(table).get("clock")
@@ -53,7 +53,7 @@ class WideTimes:
         # A column called "meter" or "kwh" is half of a long file, and no meter of that name.
         if time is None or table.headless or not names:
             return False
-        if not self.chosen and names & (texts.METER | texts.VALUE | texts.TIME):
+        if not self.chosen and names & (headings.METER | headings.VALUE | headings.TIME):
             return False
         # A stamp where the name of the stamps should be: the header is missing, and readings are no names of meters.
         return not looks_like_stamps(pa.array([table.columns[time]], pa.string()))
@@ -65,7 +65,7 @@ class WideTimes:
         return [
             index
             for index, name in enumerate(table.columns)
-            if index not in {time, clock} and name not in ignored and words[index] not in texts.TOTALS
+            if index not in {time, clock} and name not in ignored and words[index] not in headings.TOTALS
         ]
 
     def value_name(self, table: Table) -> str:
@@ -73,9 +73,9 @@ class WideTimes:
         time = self.time_column(table)
         meters = self.meter_columns(table, time)
         names = [table.columns[index] for index in meters]
-        if len({texts.unit_of(name) for name in names}) > 1 or not texts.unit_of(names[0]):
+        if len({headings.unit_of(name) for name in names}) > 1 or not headings.unit_of(names[0]):
             names = units_below(table, time, meters[:COLUMNS_LOOKED_AT])
-        return names[0] if len({texts.unit_of(name) for name in names}) == 1 else ""
+        return names[0] if len({headings.unit_of(name) for name in names}) == 1 else ""
 
     def month_first(self, table: Table, reading: Reading) -> bool:
         return dates.month_first(table, self.time_column(table), reading=reading)
@@ -93,7 +93,7 @@ class WideTimes:
         meters, names, channels = (one[: reading.meters_wanted] for one in (meters, names, channels))
         positions = reading.positions(names)
         pairs = zip(table.columns, words_of(table), strict=True)
-        totals = [name for name, word in pairs if word in texts.TOTALS and not self.chosen]
+        totals = [name for name, word in pairs if word in headings.TOTALS and not self.chosen]
         if totals:
             reason = _("a column of sums is no meter")
             reading.rejects.add(np.ones(len(totals), dtype=np.int32), reason, lambda i: totals[i])
@@ -176,7 +176,7 @@ def units_below(table: Table, time: int, meters: list[int]) -> list[str]:
     if (texts.as_texts(table.sample_column(time)).to_pylist() or [""])[0]:
         return []
     first = [(texts.as_texts(table.sample_column(index)).to_pylist() or [""])[0] or "" for index in meters]
-    return first if all(texts.unit_of(text) for text in first) else []
+    return first if all(headings.unit_of(text) for text in first) else []
 
 
 def matrix(batch: Batch, columns: list[int], names: list[str], comma: bool, reading: Reading) -> np.ndarray:
