@@ -27,16 +27,19 @@ PATIENCE = "300ms"  # the server itself looks for those who wait for each other 
 
 def run(upload: Upload, progress: Progress) -> bool:
     """Import a claimed upload. Raises FileFault when nothing of it can be taken. False: somebody else was first."""
+    doing = _("Reading the file")
     if may_write_early(upload):
         try:
-            return read_and_write(upload, progress, early=True)
+            return read_and_write(upload, progress, doing, early=True)
         except NotOver:
+            doing = _("Reading the file again: it comes back to earlier days")
             log.info("Upload %d is read to its end before it is written: it comes back to earlier days", upload.pk)
         except OperationalError as error:
             if not waited_in_vain(error):
                 raise
+            doing = _("Reading the file again: others change its meters")
             log.info("Upload %d is read to its end before it is written: others change its meters", upload.pk)
-    return read_and_write(upload, progress, early=False)
+    return read_and_write(upload, progress, doing, early=False)
 
 
 def may_write_early(upload: Upload) -> bool:
@@ -46,8 +49,8 @@ def may_write_early(upload: Upload) -> bool:
     return everybodys and upload.imported_at is None and not connection.in_atomic_block
 
 
-def read_and_write(upload: Upload, progress: Progress, *, early: bool) -> bool:
-    with Told(upload, progress) as told:
+def read_and_write(upload: Upload, progress: Progress, doing: str, *, early: bool) -> bool:
+    with Told(upload, progress, doing) as told:
         if early:
             portions = told.read_early()
         else:

@@ -35,9 +35,10 @@ class Told:
     which days. What of it can be taken shows as its days are put together, so `periods` come after `days`.
     To be closed by `with`."""
 
-    def __init__(self, upload: Upload, progress: Progress):
-        """Raises FileFault where nobody can tell how to read the file."""
-        self.upload, self.progress = upload, progress
+    def __init__(self, upload: Upload, progress: Progress, doing: str = ""):
+        """`doing` is what the page says while the file is read. Raises FileFault where nobody can tell how to read
+        it."""
+        self.upload, self.progress, self.doing = upload, progress, doing or _("Reading the file")
         statement = Statement.of(upload)
         self.format = importers.recognise(upload.path, statement.format, statement.columns)
         # What a person says of columns may make another format of it, which dictates something else.
@@ -69,7 +70,7 @@ class Told:
         self._end()
 
     def _say_progress(self) -> None:
-        self.progress.say(self.reading.fraction * READING_SHARE, _("Reading the file"))
+        self.progress.say(self.reading.fraction * READING_SHARE, self.doing)
 
     def _end(self) -> None:
         self.foreign = meters.foreign(self.reading.names, self.upload.by)

@@ -8,6 +8,7 @@ from apps.readings import importing, spill
 from apps.readings.early import Early, NotOver
 from apps.readings.importers import csv_tables
 from apps.readings.models import HeldMeter, LoadProfile, MeterState, RejectedLine, Upload
+from apps.readings.progress import Progress
 from tests.readings.files import long_csv, send
 from tests.threads import meanwhile
 
@@ -114,8 +115,11 @@ def test_lines_that_are_refused_are_the_same(written, monkeypatch):
 )
 @pytest.mark.parametrize("by_time", [True, False])
 def test_a_file_that_comes_back_to_days_that_were_over_is_read_anew(written, monkeypatch, late, anew, by_time):
+    said = set()
+    monkeypatch.setattr(Progress, "say", lambda _self, _fraction, doing: said.add(doing))
     both_ways([*rows_of(by_time), late], monkeypatch)
     assert written["anew"] == anew
+    assert any("comes back" in doing for doing in said) == bool(anew), "the page says why it takes longer"
 
 
 def test_a_meter_that_is_set_to_another_interval_makes_the_file_be_read_anew(written, monkeypatch):
