@@ -23,6 +23,7 @@ STEPS = [
 # These lead to no next step and no score waits for them: each has its own place in the timetable, beside the steps.
 VALIDATION = "readings.validate_pending"  # days that changed → ValidationHit, estimates, completeness
 VALIDATION_WAITS_SECONDS = 10  # after an import: the scores that somebody waits for take both processes of a worker
+MEANINGS = "readings.learn_pending"  # what codes of events mean, said otherwise → MeterEvent
 TRAINING = "detection.train_pending"  # a wish for another model → ModelVersion
 
 # Files of reference data that are too large to be answered at once; readings do not wait for them.
@@ -39,7 +40,7 @@ app.conf.beat_schedule = {
         "schedule": settings.PIPELINE_EVERY_SECONDS,
         "options": {"expires": 0.9 * settings.PIPELINE_EVERY_SECONDS},
     }
-    for step in [*STEPS, VALIDATION, REFERENCE, TRAINING]
+    for step in [*STEPS, VALIDATION, MEANINGS, REFERENCE, TRAINING]
 }
 
 

@@ -1,5 +1,7 @@
 from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
 
+from apps.readings import events
 from apps.readings.models import EventMeaning, MeterEvent, Sender, ValidationRule
 from apps.readings.validation import running
 
@@ -23,11 +25,39 @@ class MeterEventAdmin(admin.ModelAdmin):
 
 @admin.register(EventMeaning)
 class EventMeaningAdmin(admin.ModelAdmin):
-    """What is said here holds for files to come; `manage.py map_events` applies it to events that came."""
+    """What is said here holds for files to come and, in a moment, for events that came."""
 
     list_display = ["source_code", "code"]
     list_filter = ["code"]
     search_fields = ["source_code"]
+    fieldsets = [
+        (
+            None,
+            {
+                "fields": ["source_code", "code"],
+                "description": _(
+                    "The code as the sender spells it, and what it means. This holds for events to come and, in a"
+                    " moment, for those that came with this code: their meters are then scored again. A meaning that is"
+                    " taken back leaves the events to what is known of the code anyway."
+                ),
+            },
+        )
+    ]
+
+    def save_model(self, request, obj, form, change):
+        before = EventMeaning.objects.filter(pk=obj.pk).values_list("source_code", flat=True)
+        codes = {obj.source_code, *before}
+        super().save_model(request, obj, form, change)
+        events.look_again(codes)
+
+    def delete_model(self, request, obj):
+        super().delete_model(request, obj)
+        events.look_again({obj.source_code})
+
+    def delete_queryset(self, request, queryset):
+        codes = set(queryset.values_list("source_code", flat=True))
+        super().delete_queryset(request, queryset)
+        events.look_again(codes)
 
 
 @admin.register(ValidationRule)

@@ -4,7 +4,7 @@ An event is known by its meter, the sender's code and its minute. What the code 
 that stands changes its meaning and none is added.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -13,16 +13,17 @@ from sys import intern
 import numpy as np
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from apps.bell import ring
 from apps.readings import times
 from apps.readings.event_codes import Code, code_of
 from apps.readings.importers.base import EventLine, Reading
-from apps.readings.models import EventMeaning, MeterEvent, MeterState, Upload
+from apps.readings.models import EventMeaning, MeaningChange, MeterEvent, MeterState, Upload
 from apps.readings.statements import Statement
 
+STEP = "readings.learn_pending"
 SOURCE_LENGTH = MeterEvent._meta.get_field("source_code").max_length
 DETAIL_LENGTH = MeterEvent._meta.get_field("detail").max_length
 ROWS_AT_ONCE = 20_000
@@ -285,10 +286,16 @@ def chunks(places: np.ndarray) -> Iterator[list[int]]:
 
 
 def raise_revisions(meter_ids: list[int]) -> None:
-    """What was scored without these events is pending now. Locked in meter order, as imports do."""
-    states = MeterState.objects.select_for_update().filter(meter__in=meter_ids).order_by("meter_id")
+    """What was scored without these events is pending now."""
+    held = hold(meter_ids)
     with connection.cursor() as cursor:
-        cursor.execute(RAISE_REVISIONS, [list(states.values_list("meter_id", flat=True))])
+        cursor.execute(RAISE_REVISIONS, [held])
+
+
+def hold(meters: Iterable[int] | QuerySet) -> list[int]:
+    """Lock the states of these meters, in meter order as imports do. Those that have one."""
+    states = MeterState.objects.select_for_update().filter(meter__in=meters).order_by("meter_id")
+    return list(states.values_list("meter_id", flat=True))
 
 
 def tell_neighbours(upload_id: int, meter_ids: list[int]) -> None:
@@ -308,20 +315,40 @@ def withdraw(upload: Upload) -> list[tuple[int, int]]:
     return gone
 
 
+def look_again(sources: set[str]) -> None:
+    """After the meaning of these codes was said otherwise, or taken back: a worker looks at the events that came."""
+    MeaningChange.objects.bulk_create(MeaningChange(source_code=source) for source in sorted(sources))
+    ring(STEP)
+
+
+@transaction.atomic
+def learn_pending() -> int:
+    """Give the events whose code's meaning was said otherwise that meaning. How many have another one by now."""
+    # Each change is a row of its own: one that is told meanwhile has its own, and is not taken for done with these.
+    changes = dict(MeaningChange.objects.select_for_update(skip_locked=True).values_list("pk", "source_code"))
+    if not changes:
+        return 0
+    learned = _learn(MeterEvent.objects.filter(source_code__in=set(changes.values())), Meaning())
+    MeaningChange.objects.filter(pk__in=changes).delete()
+    return learned
+
+
 @transaction.atomic
 def learn() -> int:
     """Look again at events whose code nobody knew, or of whose code this utility has said what it means. How many
     have another meaning by now."""
     meaning = Meaning()
-    doubtful = MeterEvent.objects.filter(Q(code=Code.OTHER) | Q(source_code__in=meaning.said)).order_by()
-    known = [
-        (source, detail, now)
-        for source, detail, code in doubtful.values_list("source_code", "detail", "code").distinct()
-        if (now := meaning.of(source, detail)) not in {Code.OTHER, code}
-    ]
+    return _learn(MeterEvent.objects.filter(Q(code=Code.OTHER) | Q(source_code__in=meaning.said)), meaning)
+
+
+def _learn(doubtful: QuerySet[MeterEvent], meaning: Meaning) -> int:
+    told = doubtful.order_by().values_list("source_code", "detail", "code").distinct()
+    known = [(source, detail, now) for source, detail, code in told if (now := meaning.of(source, detail)) != code]
     if not known:
         return 0
     sources, details, codes = zip(*dict.fromkeys(known), strict=True)
+    # An import holds its meters and then writes their events: in the same order nobody waits in a circle.
+    hold(doubtful.order_by().values("meter"))
     changed = _first_column(MEAN, {"sources": list(sources), "details": list(details), "codes": list(codes)})
     raise_revisions(sorted(set(changed)))
     ring("detection.score_pending")

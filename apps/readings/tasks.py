@@ -1,7 +1,7 @@
 import pyarrow as pa
 from celery import shared_task
 
-from apps.readings import actions, held
+from apps.readings import actions, events, held
 from apps.readings.models import Upload
 from apps.readings.validation import running
 
@@ -25,3 +25,9 @@ def import_pending() -> int:
 def validate_pending() -> int:
     """Validate the days that changed. How many meters were validated."""
     return running.validate_pending()
+
+
+@shared_task(name=events.STEP)
+def learn_pending() -> int:
+    """Apply what was said of events' codes to the events that came. How many have another meaning."""
+    return events.learn_pending()

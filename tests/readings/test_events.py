@@ -201,6 +201,46 @@ def test_a_code_that_this_utility_uses_otherwise_changes_what_came_and_is_not_to
     assert [code for _serial, code, _at in stood()] == ["currents_unequal", "currents_unequal"]
 
 
+def test_a_meaning_that_is_said_in_the_administration_applies_to_events_that_came(
+    admin_client, django_capture_on_commit_callbacks
+):
+    send(long_csv(*hours("M-1")))
+    send(long_csv(("M-1", "2026-03-01 10:15", "E17", ""), ("M-2", "2026-03-01 10:15", "E18", ""), header=HEADER))
+    MeterState.objects.update(revision=5, validated_revision=5)
+    form = reverse("admin:readings_eventmeaning_add")
+    assert "for those that came with this code" in admin_client.get(form).content.decode()
+    with django_capture_on_commit_callbacks() as calls:
+        admin_client.post(form, {"source_code": "E17", "code": "cover_opened"})
+    assert len(calls) == 1  # the bell
+    assert tasks.learn_pending() == 1
+    assert [code for _serial, code, _at in stood()] == ["cover_opened", "other"]
+    state = MeterState.objects.get(meter__serial="M-1")
+    assert (state.revision, state.validated_revision) == (6, 6)
+    assert tasks.learn_pending() == 0
+
+
+def test_a_meaning_that_is_moved_to_another_code_or_taken_back_leaves_events_to_what_is_known(admin_client):
+    send(long_csv(("M-1", "2026-03-01 10:15", 40, ""), ("M-2", "2026-03-01 10:15", "E18", ""), header=HEADER))
+    meaning = EventMeaning.objects.create(source_code="40", code="magnetic_field")
+    events.learn()
+    admin_client.post(
+        reverse("admin:readings_eventmeaning_change", args=[meaning.pk]),
+        {"source_code": "E18", "code": "magnetic_field"},
+    )
+    tasks.learn_pending()
+    assert [code for _serial, code, _at in stood()] == ["magnetic_field", "terminal_cover_opened"]
+    marked = {"action": "delete_selected", "_selected_action": [meaning.pk], "post": "yes"}
+    admin_client.post(reverse("admin:readings_eventmeaning_changelist"), marked)
+    tasks.learn_pending()
+    assert [code for _serial, code, _at in stood()] == ["other", "terminal_cover_opened"]
+
+
+def test_a_code_that_is_said_to_mean_nothing_of_ours_takes_our_meaning_from_what_came():
+    send(long_csv(("M-1", "2026-03-01 10:15", 48, ""), header=HEADER))
+    call_command("map_events", "48=other")
+    assert [code for _serial, code, _at in stood()] == ["other"]
+
+
 def test_two_tellings_that_turn_out_to_mean_the_same_become_one_event():
     at = "2026-03-01 10:15"
     send(long_csv(("M-1", at, "E17", "Meter cover removed"), ("M-1", at, "E17", "no idea"), header=HEADER))

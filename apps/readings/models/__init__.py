@@ -1,7 +1,7 @@
 """What meters said: uploads, the load profiles that they brought, meter events. Facts only; opinions live above."""
 
 from apps.readings.models.columns import Channel, RealField
-from apps.readings.models.events import EventMeaning, MeterEvent
+from apps.readings.models.events import EventMeaning, MeaningChange, MeterEvent
 from apps.readings.models.readings import LoadProfile, LoadProfileRevision, MeterState, RegisterRead
 from apps.readings.models.uploads import HeldMeter, RejectedLine, Sender, Upload, UploadProgress, upload_path
 from apps.readings.models.validation import (
@@ -23,6 +23,7 @@ __all__ = [
     "HitCount",
     "LoadProfile",
     "LoadProfileRevision",
+    "MeaningChange",
     "MeterEvent",
     "MeterState",
     "ReadingEdit",

@@ -84,3 +84,16 @@ class EventMeaning(models.Model):
 
     def __str__(self):
         return f"{self.source_code} = {self.get_code_display()}"
+
+
+class MeaningChange(models.Model):
+    """What a code means was said otherwise, or is said no more: events that came with it wait to be looked at again."""
+
+    source_code = models.CharField(_("code of the sender"), max_length=64)
+
+    class Meta:
+        verbose_name = _("change of an event code's meaning")
+        verbose_name_plural = _("changes of event codes' meanings")
+
+    def __str__(self):
+        return self.source_code
