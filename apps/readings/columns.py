@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 from apps.readings import importers
 from apps.readings.importers import archives, texts
 from apps.readings.importers.base import FileFault
+from apps.readings.importers.bills import Bills
 from apps.readings.importers.long import NEEDED, OPTIONAL, Long, guessed
 from apps.readings.importers.tables import Table, TableFormat
 from apps.readings.importers.wide_days import WideDays
@@ -20,6 +21,7 @@ ROLES = {
     "ignored": gettext_lazy("not read"),
     "meter": gettext_lazy("meter"),
     "time": gettext_lazy("time, or date"),
+    "end": gettext_lazy("end of a bill's days"),
     "clock": gettext_lazy("time of day, or number"),
     "value": gettext_lazy("reading"),
     "export": gettext_lazy("energy given (export)"),
@@ -55,15 +57,15 @@ class Columns:
         message for people."""
         if roles == self.roles and (set(NEEDED) <= set(roles) or "series" in roles):
             return {"columns": self.chosen}
-        for role in (*NEEDED, *OPTIONAL):
+        for role in (*NEEDED, "end", *OPTIONAL):
             if roles.count(role) > 1:
                 raise ValueError(_("More than one column is said to hold: %(role)s.") % {"role": ROLES[role]})
-        places = {role: self.names[roles.index(role)] for role in (*NEEDED, *OPTIONAL) if role in roles}
+        places = {role: self.names[roles.index(role)] for role in (*NEEDED, "end", *OPTIONAL) if role in roles}
         if "value" in places:
             missing = [str(ROLES[role]) for role in NEEDED if role not in places]
             if missing:
                 raise ValueError(_("Say which column holds: %(missing)s.") % {"missing": ", ".join(missing)})
-            return {"columns": places, "format": f"{self.container}_long"}
+            return {"columns": places, "format": f"{self.container}_{'bills' if 'end' in places else 'long'}"}
         if "series" in roles and "time" in places:
             ignored = [name for name, role in zip(self.names, roles, strict=True) if role == "ignored"]
             stamps = {role: places[role] for role in ("time", "clock") if role in places}
@@ -76,7 +78,7 @@ class Columns:
 def columns_of(path: Path, statement: Statement) -> Columns | None:
     """Nothing for a file that is no table, or none of readings."""
     format_ = importers.BY_NAME.get(statement.format)
-    if not isinstance(format_, TableFormat) or not isinstance(format_.shape, Long | WideTimes | WideDays):
+    if not isinstance(format_, TableFormat) or not isinstance(format_.shape, Bills | Long | WideTimes | WideDays):
         return None
     format_ = format_.with_columns(statement.columns)
     try:
@@ -106,11 +108,11 @@ def texts_of(table: Table, index: int) -> list[str]:
     return [(text or "")[:40] for text in found]
 
 
-def roles_of(shape: Long | WideTimes | WideDays, table: Table) -> list[str]:
+def roles_of(shape: Bills | Long | WideTimes | WideDays, table: Table) -> list[str]:
     """What each column holds, as far as that is known."""
     roles = ["ignored"] * len(table.columns)
-    if isinstance(shape, Long) or not shape.fits(table):
-        found = shape.columns(table) if isinstance(shape, Long) else guessed(table)
+    if isinstance(shape, Bills | Long) or not shape.fits(table):
+        found = shape.columns(table) if isinstance(shape, Bills | Long) else guessed(table)
         for role, index in found.items():
             roles[index] = role
         return roles

@@ -1,12 +1,14 @@
 """What a file probably means, and one day of it as it would be taken: for a person to confirm or correct."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 from django.conf import settings
 
-from apps.readings import events, importers, times
+from apps.readings import billing, events, importers, times
 from apps.readings.assembly import DAY, Assembler, Columns, Days, distances, same_as_before
 from apps.readings.date_order import NONE, DateOrder
 from apps.readings.importers.base import Block, FileFault, Format, Reading, Rejects
@@ -20,6 +22,7 @@ from apps.readings.statements import Statement
 
 SAMPLE_METERS = 20
 SHOWN_REJECTS = 10
+SHOWN_PERIODS = 6
 PLAUSIBLE_KWH_AN_HOUR = 50  # of a median consumer; more of it is rather Wh
 
 
@@ -85,8 +88,7 @@ def guessed(format_: Format, file: Path, reading: Reading) -> Statement:
     statement = Statement(settings.UTILITY_TIME_ZONE)
     if not len(columns):
         return statement
-    value = value_name(format_, file)
-    register = is_rising(columns) or is_named_register(value, columns)
+    value, register = value_name(format_, file), is_register(format_, file, columns)
     return replace(
         statement,
         timezone="UTC" if {"utc", "gmt"} & set(time_name(format_, file).split("_")) else guess_zone(columns, reading),
@@ -151,6 +153,10 @@ def guess_stamps(columns: Columns) -> str:
     return Sender.Stamps.END if ends else Sender.Stamps.START
 
 
+def is_register(format_: Format, file: Path, columns: Columns) -> bool:
+    return bool(len(columns)) and (is_rising(columns) or is_named_register(value_name(format_, file), columns))
+
+
 def is_rising(columns: Columns) -> bool:
     """Hardly ever less than before, and well above nothing: a register."""
     one_meter = same_as_before(columns.meters)
@@ -188,6 +194,8 @@ class Preview:
     events: int
     event_kinds: list[events.Kind]
     periods: int  # between reads of a register, such as months
+    first_periods: list[tuple[str, date, date, float]]  # of which meter, the first and last day, kWh
+    looks_like_register: bool  # though it is not taken as one
     rejected: int
     rejected_lines: list[tuple[int, str, str]]
     date_order: DateOrder | None
@@ -217,13 +225,18 @@ def preview_of(format_: Format, file: Path, statement: Statement) -> Preview:
     first = next(iter(format_.blocks(file, reading)), None)
     blocks = [first_meters(first)] if first else []
     assembler = Assembler(statement, reading)
-    found = list(assembler.days(assembler.sorted(blocks)))
-    told = events.check(reading, statement, np.zeros(len(reading.names), dtype=bool))
+    columns = assembler.sorted(blocks)
+    found = list(assembler.days(columns))
+    nobodys = np.zeros(len(reading.names), dtype=bool)
+    told = events.check(reading, statement, nobodys)
+    periods = billing.checked([*reading.registers, *assembler.periods], statement, reading, nobodys)
     seen = {
         "meters_seen": len(reading.names),
         "events": len(told),
         "event_kinds": events.kinds_of(told),
-        "periods": sum(len(periods.lines) for periods in [*reading.registers, *assembler.periods]),
+        "periods": len(periods),
+        "first_periods": list(of_periods(periods[:SHOWN_PERIODS], reading.names)),
+        "looks_like_register": not statement.is_register and is_register(format_, file, columns),
         "rejected": reading.rejects.count,
         "rejected_lines": reading.rejects.kept,
         "date_order": reading.date_order,
@@ -239,6 +252,11 @@ def preview_of(format_: Format, file: Path, statement: Statement) -> Preview:
         kwh=chart_values(days.kwh[row]),
         **seen,
     )
+
+
+def of_periods(periods: billing.Periods, names: list[str]) -> Iterator[tuple[str, date, date, float]]:
+    first, last = (days.astype("datetime64[D]").tolist() for days in (periods.first_days, periods.last_days))
+    return zip([names[meter] for meter in periods.meters], first, last, periods.kwh.tolist(), strict=True)
 
 
 def fullest(found: list[Days]) -> tuple[Days, int]:

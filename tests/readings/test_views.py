@@ -1,3 +1,5 @@
+from datetime import date
+
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
@@ -258,3 +260,56 @@ def test_an_investigator_has_no_business_here(client, ines):
     client.force_login(ines)
     assert client.get(reverse("upload_list")).status_code == 403
     assert client.get(reverse("upload_new")).status_code == 403
+
+
+def confirming(page) -> str:
+    return reverse("upload_confirm", args=[page.context["upload"].pk])
+
+
+BILL = "Meter;{};{};kWh used\nB-1;01.11.2025;01.12.2025;200\nB-1;01.12.2025;01.01.2026;207,5"
+
+
+@pytest.mark.parametrize("names", [("Bill from", "Bill to"), ("billing_start", "billing_end"), ("Von", "Bis")])
+def test_bills_are_shown_as_their_days_before_they_are_taken(ana_at_work, names):
+    page = choose(ana_at_work, BILL.format(*names).encode())
+    assert page.context["form"].errors == {}
+    example = page.context["example"]
+    assert example.first_periods == [
+        ("B-1", date(2025, 11, 1), date(2025, 11, 30), 200.0),
+        ("B-1", date(2025, 12, 1), date(2025, 12, 31), 207.5),
+    ]
+    assert "207.50" in page.content.decode()
+
+
+def test_which_columns_hold_the_days_of_a_bill_can_be_said_and_is_remembered(ana_at_work):
+    content = BILL.format("Alpha", "Omega")
+    address = confirming(choose(ana_at_work, content.encode()))
+    roles = {"column-0": "meter", "column-1": "time", "column-2": "end", "column-3": "value"}
+    page = ana_at_work.post(address, {**STATEMENT, **roles}, headers={"HX-Request": "true"})
+    assert [kwh for *_days, kwh in page.context["example"].first_periods] == [200.0, 207.5]
+    ana_at_work.post(address, {**STATEMENT, **roles})
+    tasks.import_pending()
+    upload = Upload.objects.get()
+    assert (upload.status, upload.error, upload.register_reads, upload.format) == ("imported", "", 2, "csv_bills")
+    following = choose(ana_at_work, content.replace("B-1", "B-2").encode())
+    assert [role for _field, _name, role in following.context["form"].choices_of_columns] == list(roles.values())
+    assert len(following.context["example"].first_periods) == 2
+
+
+def test_reads_of_a_register_that_would_be_taken_as_energy_are_said_to_look_like_it(ana_at_work):
+    months = [f"2025-{month:02}-01" for month in range(1, 13)]
+    rows = [f"R-{m},{day},{1000 + 300 * n + m}" for m in range(2) for n, day in enumerate(months)]
+    address = confirming(choose(ana_at_work, "\n".join(["meter,alpha,omega", *rows]).encode()))
+    roles = {"column-0": "meter", "column-1": "time", "column-2": "value"}
+    asked = {"data": {**STATEMENT, **roles}, "headers": {"HX-Request": "true"}}
+    as_energy = ana_at_work.post(address, **asked)
+    assert "only rise" in as_energy.content.decode()
+    asked["data"] |= {"measures": "register"}
+    as_register = ana_at_work.post(address, **asked)
+    assert "only rise" not in as_register.content.decode()
+    assert {kwh for *_days, kwh in as_register.context["example"].first_periods} == {300.0}
+
+
+def test_months_without_a_value_are_no_periods_of_the_example(ana_at_work):
+    content = "meter,2026-01,2026-02,2026-03\nM-1,310,280,260\nM-2,410,,300"
+    assert choose(ana_at_work, content.encode()).context["example"].periods == 5

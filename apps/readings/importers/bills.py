@@ -1,6 +1,7 @@
 """Rows are bills: meter, first day, last day, energy."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from django.utils.translation import gettext as _
@@ -8,7 +9,7 @@ from django.utils.translation import gettext as _
 from apps.readings.importers import dates, headings, stamping, texts
 from apps.readings.importers.base import Block, Reading, RegisterPeriods
 from apps.readings.importers.event_tables import nothing
-from apps.readings.importers.long import Long, find, guessed, no_name
+from apps.readings.importers.long import NEEDED, Long, find, guessed, no_name, said
 from apps.readings.importers.tables import Batch, Table, has_decimal_comma, words_of
 from apps.readings.quality import is_made_up
 
@@ -16,9 +17,19 @@ DAY = 1440
 SHORTEST_DAYS = 2  # what is shorter is a reading of its day
 
 
+@dataclass(frozen=True)
 class Bills:
+    chosen: Mapping[str, str | list[str]] = field(default_factory=dict)  # column by what it holds, as a person said
+
     def columns(self, table: Table) -> dict[str, int]:
         """Places of columns by what they hold; nothing where these are no bills."""
+        return self.said(table) or self.guessed(table)
+
+    def said(self, table: Table) -> dict[str, int]:
+        roles = said(table, self.chosen)
+        return roles if {*NEEDED, "end"} <= set(roles) else {}
+
+    def guessed(self, table: Table) -> dict[str, int]:
         found = guessed(table)
         found.pop("export", None)
         if not {"meter", "time", "value"} <= set(found) or "clock" in found or table.headless:
@@ -30,8 +41,8 @@ class Bills:
 
     def fits(self, table: Table) -> bool:
         columns = self.columns(table)
-        if not columns:
-            return False
+        if not columns or self.said(table):
+            return bool(columns)
         month_first = dates.month_first(table, columns["time"], columns["end"])
         start, end = (texts.stamps_of(table.sample_column(columns[name]), month_first) for name in ("time", "end"))
         good = start.valid & end.valid
@@ -54,8 +65,11 @@ class Bills:
         others = [place for name, place in columns.items() if name != "value"]
         for batch in table.batches(reading, others, [columns["value"]]):
             found.append(self._periods(batch, columns, month_first, comma, reading))
+            if len(found) == 1:
+                reading.registers.append(with_last_days(found))  # for who looks at the beginning of the file alone
             yield nothing()
-        reading.registers.append(with_last_days(found))
+        if len(found) > 1:
+            reading.registers[-1] = with_last_days(found)
 
     def _periods(
         self, batch: Batch, columns: dict[str, int], month_first: bool, comma: bool, reading: Reading

@@ -51,11 +51,13 @@ TIME = DATE | {
 }  # fmt: skip
 # Of them, those that say which end of the period they mark.
 STARTS = {
+    "bill_from", "billing_from", "valid_from", "period_begin",
     "interval_start", "start", "start_time", "starttime", "from", "period_start", "interval_start_time", "start_date",
     "date_from", "from_date", "period_from", "read_from", "billing_start", "bill_start", "bill_start_date",
     "cycle_start", "datum_von", "von", "ab", "beginn", "date_de_debut", "debut", "inicio", "inizio", "begin",
 }  # fmt: skip
 ENDS = {
+    "bill_to", "billing_to", "valid_to",
     "interval_end", "end", "end_time", "endtime", "to", "period_end", "interval_end_time", "hour_ending", "hour_end",
     "he", "interval_ending", "end_date", "date_to", "to_date", "period_to", "read_to", "billing_end", "bill_end",
     "bill_end_date", "cycle_end", "bis", "ende", "datum_bis", "fin", "date_de_fin", "fine", "einde", "koniec",

@@ -58,12 +58,8 @@ class Long:
 
     def columns(self, table: Table) -> dict[str, int]:
         """Places of columns by what they hold. What a person said stands as a whole: the rest is not guessed."""
-        if self.chosen:
-            places = {name: place for place, name in reversed(list(enumerate(table.columns)))}
-            roles = {role: places[name] for role, name in self.chosen.items() if role != "ignored" and name in places}
-            if "value" in self.chosen and set(NEEDED) <= set(roles):
-                return roles
-        return guessed(table)
+        roles = said(table, self.chosen)
+        return roles if set(NEEDED) <= set(roles) else guessed(table)
 
     def fits(self, table: Table) -> bool:
         columns = self.columns(table)
@@ -179,6 +175,12 @@ def numbering(table: Table, columns: dict[str, int], reading: Reading | None = N
         return None
     month_first = dates.month_first(table, columns["time"], reading=reading)
     return counted.numbering(table, columns["time"], columns["clock"], month_first)
+
+
+def said(table: Table, chosen: Mapping[str, str | list[str]]) -> dict[str, int]:
+    """Places of the columns that a person chose, as far as the table has them."""
+    places = {name: place for place, name in reversed(list(enumerate(table.columns)))}
+    return {role: places[name] for role, name in chosen.items() if role != "ignored" and name in places}
 
 
 def guessed(table: Table) -> dict[str, int]:
