@@ -189,5 +189,6 @@ def finish(upload: Upload, told: Told, merge: Merge) -> None:
     upload.duplicates, upload.rejected = told.assembler.duplicates, told.reading.rejects.count
     upload.rejected_lines.all().delete()
     copying.rejected_lines(upload.pk, told.reading.rejects.kept)
+    upload.format = told.format.name  # which a corrected column may have made another one
     upload.status, upload.error, upload.imported_at = Upload.Status.IMPORTED, "", timezone.now()
     upload.save()

@@ -192,6 +192,8 @@ def _state_of(found: Upload) -> dict:
     return {
         "upload": found,
         "format": format_.label if format_ else "",
+        "only_events": found.format.endswith("_events"),
+        "fixed": importers.fixed(found.format),
         "progress": getattr(found, "progress", None),
         "rejected": found.rejected_lines.order_by("line", "pk")[:REJECTED_SHOWN] if found.rejected else [],
         "rejected_shown": REJECTED_SHOWN,

@@ -313,3 +313,16 @@ def test_reads_of_a_register_that_would_be_taken_as_energy_are_said_to_look_like
 def test_months_without_a_value_are_no_periods_of_the_example(ana_at_work):
     content = "meter,2026-01,2026-02,2026-03\nM-1,310,280,260\nM-2,410,,300"
     assert choose(ana_at_work, content.encode()).context["example"].periods == 5
+
+
+def test_the_page_says_what_a_file_was_taken_as_and_no_more(ana_at_work):
+    lines = [f"ES-1;01/03/2026;{hour};0,5;x" for hour in range(1, 25)]
+    page = choose(ana_at_work, "\n".join(["CUPS;Fecha;Hora;Consumo_kWh;Nota", *lines]).encode())
+    roles = {f"column-{place}": role for place, role in enumerate(("meter", "time", "clock", "value", "quality"))}
+    ana_at_work.post(confirming(page), {**STATEMENT, **roles})
+    tasks.import_pending()
+    upload = Upload.objects.get()
+    assert (upload.format, upload.readings) == ("csv_counted", 24)
+    taken = ana_at_work.get(reverse("upload", args=[upload.pk])).content.decode()
+    assert "intervals numbered" in taken
+    assert "start of the period" not in taken, "the number of an interval is no stamp"

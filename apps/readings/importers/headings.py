@@ -93,6 +93,7 @@ CHANNEL = {
 QUALITY = {
     "quality", "quality_flag", "quality_code", "reading_quality", "quality_method", "read_type", "reading_type",
     "estimated", "is_estimated", "validity", "qualitat", "qualitaet", "status", "statusflag", "ersatzwert", "qualite",
+    "metodo_obtencion", "metodoobtencion",
     "nature", "calidad", "estimado", "qualidade", "qualita", "stimato", "kwaliteit", "kalite", "durum", "jakosc",
 }  # fmt: skip
 UNIT = {"unit", "uom", "units", "unit_of_measure", "einheit", "unite", "unidad", "unidade", "unita", "eenheid", "birim"}
