@@ -278,6 +278,30 @@ def test_readings_with_a_column_of_events_stay_readings():
     assert send(long_csv(*rows, header="meter,timestamp,kwh,event")).format == "csv_long"
 
 
+@pytest.mark.parametrize(
+    ("header", "line", "taken"),
+    [
+        ("meter;zeit;ereignis;text", "M-1;24.10.2026 14:03;E17;Deckel offen", ("cover_opened", "E17", "Deckel offen")),
+        ("meter;code;when;what happened", "M-1;E17;24.10.2026 14:03;cover opened", ("cover_opened", "E17", "cover opened")),
+        ("Zähler;Wann;Meldungscode;Meldung", "M-1;24.10.2026 14:03;E17;Gehäuse offen", ("cover_opened", "E17", "Gehäuse offen")),
+        ("contador;fecha del evento;código de evento;mensaje", "M-1;24.10.2026 14:03;E17;tapa abierta", ("cover_opened", "E17", "tapa abierta")),
+        ("compteur;quand;événement;intitulé", "M-1;24.10.2026 14:03;E17;capot ouvert", ("cover_opened", "E17", "capot ouvert")),
+        ("meter;datum;uhrzeit;ereignis;text", "M-1;24.10.2026;14:03;E17;Deckel offen", ("cover_opened", "E17", "Deckel offen")),
+        ("licznik;kiedy;kod zdarzenia;opis", "M-1;24.10.2026 14:03;44;?", ("cover_opened", "44", "?")),
+    ],
+)  # fmt: skip
+def test_columns_of_events_are_known_by_many_names(header, line, taken):
+    send(f"{header}\n{line}\n", timezone="UTC")
+    event = MeterEvent.objects.get()
+    assert (event.code, event.source_code, event.detail, f"{event.at:%d %H:%M}") == (*taken, "24 14:03")
+
+
+@pytest.mark.parametrize("name", ["text", "Meldung", "bezeichnung"])
+def test_a_column_of_words_without_a_code_beside_it_makes_no_file_of_events(name):
+    upload = send(f"meter;zeit;{name};odd\nM-1;24.10.2026 14:00;fine;1,5\n")
+    assert (upload.status, upload.format) == (Upload.Status.FAILED, "")
+
+
 def test_twenty_thousand_events_are_taken_set_by_set(django_assert_max_num_queries):
     at = datetime(2026, 3, 1, tzinfo=UTC)
     rows = [(f"M-{n % 100}", f"{at + timedelta(minutes=n):%Y-%m-%d %H:%M}", 44, "") for n in range(20_001)]

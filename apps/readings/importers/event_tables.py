@@ -9,28 +9,41 @@ from django.utils.translation import gettext as _
 
 from apps.readings.importers import dates, headings, stamping, texts
 from apps.readings.importers.base import Block, EventLine, Reading
-from apps.readings.importers.long import Long, find, find_meter, no_name
+from apps.readings.importers.long import Long, find, find_meter, no_name, numbering, parted_stamps, with_clock
 from apps.readings.importers.tables import Batch, Table
 
+# In the nine languages of `headings`, spelled as `headings.word` leaves them.
 CODE = {
     "event", "event_code", "eventcode", "code", "event_id", "eventid", "event_type", "eventtype", "event_number",
-    "alarm", "alarm_code", "alarm_type", "enddeviceeventtype", "enddeviceeventtypeid", "ereignis", "ereigniscode",
-    "evenement", "événement", "evento", "codigo_evento", "código_evento",
+    "event_no", "event_kind", "alarm", "alarm_code", "alarmcode", "alarm_type", "enddeviceeventtype",
+    "enddeviceeventtypeid", "ereignis", "ereigniscode", "ereignisnummer", "ereignis_nr", "ereignisart", "ereignistyp",
+    "meldecode", "meldungscode", "meldungsnummer", "evenement", "code_evenement", "type_evenement", "alarme",
+    "code_alarme", "evento", "codigo_evento", "codigo_de_evento", "codigo_del_evento", "codigo_do_evento",
+    "tipo_evento", "tipo_de_evento", "alarma", "codigo_alarma", "codigo_alarme", "codice_evento", "tipo_di_evento",
+    "allarme", "codice_allarme", "gebeurtenis", "gebeurteniscode", "gebeurtenistype", "olay", "olay_kodu", "olay_turu",
+    "zdarzenie", "kod_zdarzenia", "typ_zdarzenia",
 }  # fmt: skip
 TEXT = {
-    "event_name", "event_text", "event_description", "alarm_text", "description", "reason", "message", "ereignistext",
-    "beschreibung", "libelle", "libellé", "descripcion", "descripción", "descrição",
+    "event_name", "event_text", "event_description", "event_message", "what_happened", "alarm_text", "alarmtext",
+    "description", "reason", "message", "ereignistext", "ereignisbeschreibung", "ereignisbezeichnung", "meldetext",
+    "meldungstext", "beschreibung", "libelle", "libelle_evenement", "description_evenement", "descripcion",
+    "descripcion_evento", "descripcion_del_evento", "descricao", "descricao_evento", "descricao_do_evento",
+    "descrizione_evento", "gebeurtenisomschrijving", "olay_aciklamasi", "opis_zdarzenia",
+}  # fmt: skip
+# Words that stand in many files: they say what happened only beside a column of codes.
+TEXT_BESIDE_A_CODE = {
+    "text", "what", "meaning", "klartext", "meldung", "bezeichnung", "texte", "intitule", "signification", "texto",
+    "mensaje", "significado", "mensagem", "testo", "messaggio", "descrizione", "significato", "tekst", "omschrijving",
+    "melding", "betekenis", "metin", "mesaj", "aciklama", "opis", "komunikat", "tresc",
 }  # fmt: skip
 DETAIL = {"detail", "details", "argument", "event_argument", "comment", "info", "severity", "bemerkung"}
 TIME = {
-    "event_time",
-    "event_timestamp",
-    "event_date",
-    "occurred_at",
-    "created",
-    "createddatetime",
-    "at",
-} | headings.TIME
+    "event_time", "event_timestamp", "event_datetime", "event_date", "occurred_at", "occurred", "occurred_on",
+    "created", "createddatetime", "at", "when", "wann", "ereigniszeit", "ereigniszeitpunkt", "ereignisdatum", "quand",
+    "date_evenement", "horodatage_evenement", "cuando", "fecha_evento", "fecha_del_evento", "fecha_hora_evento",
+    "quando", "data_evento", "data_do_evento", "data_hora_evento", "data_ora_evento", "wanneer", "gebeurtenistijd",
+    "olay_zamani", "olay_tarihi", "kiedy", "data_zdarzenia", "czas_zdarzenia",
+} | headings.TIME  # fmt: skip
 
 
 def nothing() -> Block:
@@ -40,9 +53,13 @@ def nothing() -> Block:
 
 class EventList:
     def columns(self, table: Table) -> dict[str, int | None]:
-        found: dict[str, int | None] = {}
-        for name, words in (("time", TIME), ("code", CODE), ("text", TEXT), ("detail", DETAIL)):
+        found: dict[str, int | None] = parted_stamps(table)
+        if not found or numbering(table, found):
+            found = {"time": find(table, TIME)}
+        for name, words in (("code", CODE), ("text", TEXT), ("detail", DETAIL)):
             found[name] = find(table, words, set(found.values()))
+        if found["code"] is not None and found["text"] is None:
+            found["text"] = find(table, TEXT_BESIDE_A_CODE, set(found.values()))
         found["meter"] = find_meter(table, set(found.values()))
         return found
 
@@ -70,6 +87,8 @@ class EventList:
         size = len(batch.lines)
         meters = Long()._meters(cells["meter"], reading)
         stamps = texts.stamps_of(cells["time"], month_first)
+        if "clock" in cells:
+            stamps = with_clock(stamps, cells["clock"])
         code, text, detail = (words_of(cells.get(name), size) for name in ("code", "text", "detail"))
 
         def shown(row: int) -> str:
