@@ -29,7 +29,8 @@ RATHER_ANOTHER = {
     "abone_no", "instalacion", "instalacao", "suministro", "usage_point", "usagepoint",
 }  # fmt: skip
 DATE = {
-    "date", "day", "read_date", "reading_date", "register_date", "settlement_date", "interval_date", "datum", "tag", "ablesedatum",
+    "register_date",
+    "date", "day", "read_date", "reading_date", "settlement_date", "interval_date", "datum", "tag", "ablesedatum",
     "jour", "date_releve", "fecha", "dia", "fecha_lectura", "data", "data_leitura", "giorno", "data_lettura", "dag",
     "tarih", "gun", "okuma_tarihi", "data_odczytu", "dzien",
 }  # fmt: skip
