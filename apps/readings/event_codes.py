@@ -135,13 +135,13 @@ WORDS: list[tuple[Code, list[str]]] = [
         "magnet tamper", "magnet", "magnetfeld", "champ magnetique", "campo magnetico", "magnetismo",
     ]),
     (Code.TERMINAL_COVER_CLOSED, [
-        "terminal cover closed", "terminal cover close", "klemmendeckel geschlossen", "klemmdeckel geschlossen", "cache bornes ferme",
-        "tapa de bornes cerrada",
+        "terminal cover closed", "terminal cover close", "klemmendeckel geschlossen", "klemmdeckel geschlossen",
+        "cache bornes ferme", "tapa de bornes cerrada",
     ]),
     (Code.TERMINAL_COVER_OPENED, [
         "terminal cover removed", "terminal cover opened", "terminal cover open", "terminal cover",
-        "klemmendeckel geoffnet", "klemmendeckel", "klemmdeckel", "cache bornes", "cache bornes ouvert", "tapa de bornes",
-        "tapa bornera", "tampa de terminais",
+        "klemmendeckel geoffnet", "klemmendeckel", "klemmdeckel", "cache bornes", "cache bornes ouvert",
+        "tapa de bornes", "tapa bornera", "tampa de terminais",
     ]),
     (Code.COVER_CLOSED, [
         "meter cover closed", "cover closed", "cover close", "case closed", "enclosure closed", "gehause geschlossen",
@@ -151,7 +151,8 @@ WORDS: list[tuple[Code, list[str]]] = [
         "meter cover removed", "module cover opened", "meter cover opened", "meter cover open", "cover opened",
         "cover open",
         "cover removed", "case opened", "case open", "enclosure opened", "top cover", "gehause geoffnet",
-        "gehause offen", "deckel geoffnet", "deckel offen", "capot ouvert", "ouverture capot", "tapa abierta", "apertura de tapa", "tampa aberta",
+        "gehause offen", "deckel geoffnet", "deckel offen", "capot ouvert",
+        "ouverture capot", "tapa abierta", "apertura de tapa", "tampa aberta",
     ]),
     (Code.REVERSE_ROTATION, [
         "reverse rotation", "reverse run", "reverse energy", "reverse current", "reverse flow", "rucklauf",
