@@ -120,7 +120,10 @@ def test_what_unnamed_columns_hold_can_be_said_and_is_remembered_for_the_sender(
 @pytest.mark.parametrize(
     ("roles", "said"),
     [
-        ({"column-2": "ignored"}, "Say which columns hold the meter, the time and the reading."),
+        (
+            {"column-2": "ignored"},
+            "Say which columns hold the meter, the time, and the reading or the code of an event.",
+        ),
         ({"column-1": "meter"}, "More than one column is said to hold: meter."),
         ({"column-0": "ignored"}, "Say which column holds: meter."),
     ],
@@ -326,3 +329,29 @@ def test_the_page_says_what_a_file_was_taken_as_and_no_more(ana_at_work):
     taken = ana_at_work.get(reverse("upload", args=[upload.pk])).content.decode()
     assert "intervals numbered" in taken
     assert "start of the period" not in taken, "the number of an interval is no stamp"
+
+
+def test_which_columns_hold_meter_events_can_be_said_and_is_remembered(ana_at_work):
+    content = "alpha;omega;nr;remark;why\nE-1;24.10.2026 14:05;E17;cover opened;x\nE-1;25.10.2026 14:05;44;;"
+    address = confirming(choose(ana_at_work, content.encode()))
+    roles = {"column-0": "meter", "column-1": "time", "column-2": "code", "column-3": "text", "column-4": "ignored"}
+    page = ana_at_work.post(address, {**STATEMENT, **roles}, headers={"HX-Request": "true"})
+    assert [(kind.meaning, kind.source, kind.detail) for kind in page.context["example"].event_kinds] == [
+        ("cover opened", "44", ""),
+        ("cover opened", "E17", "cover opened"),
+    ]
+    ana_at_work.post(address, {**STATEMENT, **roles})
+    tasks.import_pending()
+    upload = Upload.objects.get()
+    assert (upload.status, upload.error, upload.events, upload.format) == ("imported", "", 2, "csv_events")
+    following = choose(ana_at_work, content.replace("E-1", "E-2").encode())
+    assert [role for _field, _name, role in following.context["form"].choices_of_columns] == list(roles.values())
+    assert following.context["example"].events == 2
+
+
+def test_a_column_that_is_wrongly_taken_for_events_can_be_said_to_hold_readings(ana_at_work):
+    page = choose(ana_at_work, b"meter;zeit;event;amount\nM-1;24.10.2026 14:00;1,5;a\nM-1;24.10.2026 15:00;2,5;b")
+    assert page.context["example"].events == 2
+    roles = {"column-2": "value"}
+    page = ana_at_work.post(confirming(page), {**STATEMENT, **roles}, headers={"HX-Request": "true"})
+    assert page.context["example"].total_kwh == 4.0

@@ -1,6 +1,7 @@
 """One meter event a row: meter, time, and a code or words for what happened; no column with energy."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from sys import intern
 
 import numpy as np
@@ -9,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from apps.readings.importers import dates, headings, stamping, texts
 from apps.readings.importers.base import Block, EventLine, Reading
-from apps.readings.importers.long import Long, find, find_meter, no_name, numbering, parted_stamps, with_clock
+from apps.readings.importers.long import Long, find, find_meter, no_name, numbering, parted_stamps, said, with_clock
 from apps.readings.importers.tables import Batch, Table
 
 # In the nine languages of `headings`, spelled as `headings.word` leaves them.
@@ -46,13 +47,29 @@ TIME = {
 } | headings.TIME  # fmt: skip
 
 
+def are_events(roles: set[str]) -> bool:
+    """Are these the columns of meter events?"""
+    return {"meter", "time"} <= roles and bool({"code", "text"} & roles) and "value" not in roles
+
+
 def nothing() -> Block:
     """No reading: for who only looks into a file, a sign that some of it was read."""
     return Block(*(np.zeros(0, dtype) for dtype in ("i4", "i4", "f8", "i4")))
 
 
+@dataclass(frozen=True)
 class EventList:
-    def columns(self, table: Table) -> dict[str, int | None]:
+    chosen: Mapping[str, str | list[str]] = field(default_factory=dict)  # column by what it holds, as a person said
+
+    def columns(self, table: Table) -> dict[str, int]:
+        """Places of columns by what they hold. What a person said stands as a whole: the rest is not guessed."""
+        return self.said(table) or self.guessed(table)
+
+    def said(self, table: Table) -> dict[str, int]:
+        roles = said(table, self.chosen)
+        return roles if are_events(set(roles)) else {}
+
+    def guessed(self, table: Table) -> dict[str, int]:
         found: dict[str, int | None] = parted_stamps(table)
         if not found or numbering(table, found):
             found = {"time": find(table, TIME)}
@@ -61,13 +78,12 @@ class EventList:
         if found["code"] is not None and found["text"] is None:
             found["text"] = find(table, TEXT_BESIDE_A_CODE, set(found.values()))
         found["meter"] = find_meter(table, set(found.values()))
-        return found
+        return {role: place for role, place in found.items() if place is not None}
 
     def fits(self, table: Table) -> bool:
-        found = self.columns(table)
-        names_it = found["meter"] is not None and found["time"] is not None
-        says_what = found["code"] is not None or found["text"] is not None
-        return names_it and says_what and "value" not in Long().columns(table)
+        if self.said(table):
+            return True
+        return are_events(set(self.guessed(table))) and "value" not in Long().columns(table)
 
     def value_name(self, table: Table) -> str:
         return ""
@@ -76,7 +92,7 @@ class EventList:
         return dates.month_first(table, self.columns(table)["time"], reading=reading)
 
     def blocks(self, table: Table, reading: Reading) -> Iterator[Block]:
-        found = {name: place for name, place in self.columns(table).items() if place is not None}
+        found = self.columns(table)
         month_first = self.month_first(table, reading)
         for batch in table.batches(reading, list(found.values()), []):  # all of them words, also where they are numbers
             self._note(batch, found, month_first, reading)
