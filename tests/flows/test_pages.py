@@ -1,0 +1,41 @@
+"""What only a browser can tell of a page: its width, what its scripts draw. No server: the client of tests answers."""
+
+from urllib.parse import urlsplit
+
+import pytest
+from django.contrib.staticfiles import finders
+from django.urls import reverse
+
+from apps.grid.actions import register_meters
+
+CUPS = "ES0021000000001234AB"
+
+
+@pytest.fixture
+def opened(client, sam, page):
+    """Shows Sam an address on a screen of that width. It is asked for here: in the browser's thread of control the
+    connection is another one, which sees nothing of the test's transaction."""
+    client.force_login(sam)
+
+    def open_(address: str, width: int = 1440):
+        body = client.get(address).content
+
+        def answer(route):
+            path = urlsplit(route.request.url).path
+            if path.startswith("/static/"):
+                return route.fulfill(path=finders.find(path.removeprefix("/static/")))
+            return route.fulfill(body=body, content_type="text/html")
+
+        page.route("**/*", answer)
+        page.set_viewport_size({"width": width, "height": 844})
+        page.goto(f"http://testserver{address}", wait_until="networkidle")
+        return page
+
+    return open_
+
+
+def test_a_long_meter_number_stays_on_a_phones_screen(opened):
+    register_meters([CUPS])
+    page = opened(reverse("consumers_unassigned"), width=390)
+    assert page.get_by_role("link", name=CUPS).is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
