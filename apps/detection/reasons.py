@@ -12,6 +12,8 @@ from ml import reasons as of_curves
 
 SENTENCES = {
     **of_curves.SENTENCES,
+    # The page shows more days than count: those that the sender estimated, and those of which too little came.
+    "too_little_data": _("Too little data to score: %(days)s measured days, %(needed)s are needed."),
     "event_with_change": _("On %(at)s the meter reported: %(event)s. Its curve changed at the same time."),
     "event_alone": _(
         "On %(at)s the meter reported: %(event)s. Nothing changed in its curve then, and alone such reports are often"

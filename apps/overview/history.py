@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from apps.cases.casefile import Evidence
 from apps.cases.models import Case
+from apps.detection import reasons
 from apps.detection.models import RiskScore
 from apps.grid.models import Consumer, Installation, Meter
 from apps.readings.models import Channel, RegisterRead
@@ -37,7 +38,7 @@ def scores_of(consumer: Consumer) -> list[RiskScore]:
 def timeline(scores: list[RiskScore], cases: list[Case], found: Evidence) -> list[Line]:
     """Newest first. A score is a line only where the level changed."""
     lines = [
-        Line(local_day(score.run.started_at), "score", score.get_kind_display() or _("no kind recognised"), score.level)
+        Line(local_day(score.run.started_at), "score", kind_in_words(score), score.level)
         for before, score in zip([None, *scores], scores, strict=False)
         if before is None or before.level != score.level
     ]
@@ -66,6 +67,13 @@ def timeline(scores: list[RiskScore], cases: list[Case], found: Evidence) -> lis
     ]
     lines += meter_lines(found.installations)
     return sorted(lines, key=lambda line: line.day, reverse=True)
+
+
+def kind_in_words(score: RiskScore) -> str:
+    """What it looks like; of a consumer that could not be scored, why not."""
+    if score.score is None:
+        return reasons.summary(score)
+    return score.get_kind_display() or _("no kind recognised")
 
 
 def meter_lines(links: list[Installation]) -> list[Line]:

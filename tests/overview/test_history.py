@@ -8,7 +8,7 @@ from django.db.backends.postgresql.psycopg_any import DateRange
 from apps.cases import casefile
 from apps.overview import history
 from apps.readings.models import RegisterRead, Upload
-from tests.factories import InstallationFactory, UploadFactory, UserFactory
+from tests.factories import ConsumerFactory, InstallationFactory, RiskScoreFactory, UploadFactory, UserFactory
 from tests.readings.files import send
 
 pytestmark = pytest.mark.django_db
@@ -38,3 +38,20 @@ def test_a_cycle_in_which_the_meter_was_somebody_elses_is_not_shown():
         RegisterRead.objects.create(meter=link.meter, start=start, end=end, kwh=100, upload=UploadFactory())
     evidence = casefile.evidence(link.consumer, UserFactory(all_zones=True), None)
     assert [period.read.start for period in history.billing_periods(evidence)] == [date(2025, 2, 1)]
+
+
+def test_a_consumer_that_is_not_scored_says_why_wherever_it_says_so(client, sam):
+    reason = {"code": "too_little_data", "share": 0, "params": {"days": 6, "needed": 28}}
+    score = RiskScoreFactory(score=None, level="unscored", kind="", onset_on=None, reasons=[reason])
+    client.force_login(sam)
+    page = client.get(f"/consumers/{score.consumer.number}/").content.decode()
+    assert page.count("Too little data to score: 6 measured days, 28 are needed.") == 3
+    assert "no kind recognised" not in page
+    assert "for comparison" not in page
+
+
+def test_a_level_is_parted_from_what_it_looks_like(client, sam):
+    consumer = ConsumerFactory()
+    RiskScoreFactory(consumer=consumer, score=0.1, level="low", kind="", onset_on=None)
+    client.force_login(sam)
+    assert " · no kind recognised" in client.get(f"/consumers/{consumer.number}/").content.decode()
