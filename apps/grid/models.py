@@ -351,6 +351,7 @@ class ReferenceImport(models.Model):
     # Some rows before and after, where they are, and refused lines with their reasons.
     preview = models.JSONField(default=dict, editable=False)
     refused_lines = models.JSONField(default=list, editable=False)
+    compared_at = models.DateTimeField(_("held against what is known"), null=True)
     applied_at = models.DateTimeField(_("applied"), null=True)
     undone_at = models.DateTimeField(_("taken back"), null=True)
     undone_by = models.ForeignKey(

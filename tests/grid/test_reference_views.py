@@ -1,16 +1,18 @@
 """The pages and the API of reference data: upload, preview, correction, apply, undo, lists within zones."""
 
-from datetime import date
+from datetime import date, timedelta
 from io import BytesIO
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db.backends.postgresql.psycopg_any import DateRange
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.http import urlencode
 
+from apps.grid import tasks
 from apps.grid.models import Consumer, Installation, ReferenceImport
-from apps.grid.reference import kinds
+from apps.grid.reference import actions, kinds
 from tests import factories
 from tests.grid.conftest import CONSUMERS
 
@@ -62,6 +64,37 @@ def test_a_person_says_what_the_columns_mean(desk):
     desk.post(reverse("reference_undo", args=[found.pk]))
     assert not Consumer.objects.filter(number="C-3").exists()
     assert b"is as it was before" in desk.get(reverse("reference", args=[found.pk])).content
+
+
+def test_a_draft_is_held_against_what_was_applied_since_it_came(desk, give):
+    feeders = upload(desk, "feeder,zone\nF-9,EAST\n")
+    address = reverse("reference", args=[feeders.pk])
+    assert b"the zone EAST is not known" in desk.get(address).content
+    zones = give("zone,name\nEAST,East\n")
+    page = desk.get(address).content.decode()
+    assert '<b class="num">1</b> would be created' in page
+    assert "is not known" not in page
+    actions.undo(reference=zones, by=zones.by)
+    assert b"the zone EAST is not known" in desk.get(address).content
+
+
+def test_a_small_draft_is_held_against_what_was_changed_by_hand(desk, settings):
+    feeders = upload(desk, "feeder,zone\nF-9,EAST\n")
+    factories.ZoneFactory(code="EAST")
+    ReferenceImport.objects.update(compared_at=timezone.now() - timedelta(minutes=1))
+    assert b"would be created" in desk.get(reverse("reference", args=[feeders.pk])).content
+    feeders.refresh_from_db()
+    assert (feeders.status, feeders.created) == ("draft", 1)
+
+
+def test_a_large_draft_that_is_outdated_is_a_workers_once(desk, give, settings):
+    feeders = upload(desk, "feeder,zone\nF-9,EAST\n")
+    give("zone,name\nEAST,East\n")
+    settings.REFERENCE_INLINE_BYTES = 0
+    address = reverse("reference", args=[feeders.pk])
+    assert b"Waiting for a worker" in desk.get(address).content
+    tasks.reference_pending()
+    assert b"would be created" in desk.get(address).content
 
 
 def test_a_draft_is_discarded_and_then_no_longer_applied(desk):

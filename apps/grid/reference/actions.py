@@ -4,11 +4,12 @@ import errno
 import hashlib
 import json
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, timedelta
 
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -23,6 +24,7 @@ from apps.grid.reference.working import MoveNotAllowed, log_fault, work
 Status = ReferenceImport.Status
 TASK = "grid.reference_pending"
 ROWS_UNDONE_AT_ONCE = 2000
+JUST_NOW = timedelta(seconds=10)
 
 
 class NotKept(Exception):
@@ -164,6 +166,33 @@ def restate(**stated) -> ReferenceImport:
     return reference
 
 
+def check_again(*, reference: ReferenceImport) -> ReferenceImport:
+    """A draft that somebody looks at, held against what is known by now."""
+    if reference.status != Status.DRAFT or not _may_be_outdated(reference):
+        return reference
+    try:
+        return restate(
+            reference=reference,
+            kind=reference.kind,
+            columns=reference.columns,
+            as_of=reference.as_of,
+            strict=reference.strict,
+            confirm=False,
+        )
+    except MoveNotAllowed:  # somebody else was faster
+        reference.refresh_from_db()
+        return reference
+
+
+def _may_be_outdated(reference: ReferenceImport) -> bool:
+    """Was another import applied or taken back since? Of a small file, which takes no time, others may also have
+    changed something by hand."""
+    since = reference.compared_at
+    if since is None or (_is_small(reference) and timezone.now() - since > JUST_NOW):
+        return True
+    return ReferenceImport.objects.filter(Q(applied_at__gt=since) | Q(undone_at__gt=since)).exists()
+
+
 @transaction.atomic
 def discard(*, reference: ReferenceImport) -> ReferenceImport:
     reference = _locked(reference, Status.DRAFT, Status.FAILED)
@@ -206,9 +235,12 @@ def _locked(reference: ReferenceImport, *statuses: str) -> ReferenceImport:
 def _start(reference: ReferenceImport, large: bool = False) -> None:
     if reference.is_settled:
         return
-    size = reference.preview.get("size", reference.size)
-    if size <= settings.REFERENCE_INLINE_BYTES and not large:
+    if _is_small(reference) and not large:
         work(reference, waits=False)
         reference.refresh_from_db()
     if not reference.is_settled:
         ring(TASK)
+
+
+def _is_small(reference: ReferenceImport) -> bool:
+    return reference.preview.get("size", reference.size) <= settings.REFERENCE_INLINE_BYTES

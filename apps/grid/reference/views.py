@@ -76,7 +76,7 @@ def reference_new(request):
 @may_see
 @require_safe
 def reference(request, pk: int):
-    return _page(request, _reference(request, pk))
+    return _page(request, actions.check_again(reference=_reference(request, pk)))
 
 
 def _page(request, found: ReferenceImport, form: MeaningForm | None = None) -> HttpResponse:

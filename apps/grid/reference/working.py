@@ -42,7 +42,7 @@ def work(reference: ReferenceImport, waits: bool = True) -> bool:
         if not claimed:
             return False
         waiting = ReferenceImport.objects.waiting().filter(pk=reference.pk, attempts__lt=ReferenceImport.ATTEMPTS)
-        if not waiting.update(attempts=F("attempts") + 1):
+        if not waiting.update(attempts=F("attempts") + 1, compared_at=timezone.now()):
             _park(reference)
             return False
         reference.refresh_from_db()
