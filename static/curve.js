@@ -24,6 +24,8 @@
 
   if (askedDay >= 0 && askedDay < count) sight = [Math.max(0, askedDay - DAYS_AROUND_CHANGE), Math.min(count - 1, askedDay + DAYS_AROUND_CHANGE)];
 
+  const number = (value) => value.toLocaleString(language, { maximumFractionDigits: 1 });
+
   function gaps() {
     const runs = [];
     data.daily.forEach((value, index) => {
@@ -34,7 +36,9 @@
     });
     return runs;
   }
-  const kwh = (value) => `${value.toLocaleString(language, { maximumFractionDigits: 1 })} kWh`;
+  // A bar of a part of a day is not as high as its day was: it is drawn as a part, and named as one.
+  const incomplete = new Map(data.incomplete.map(([day, came, whole]) => [day, words.of_hours.replace("{came}", number(came)).replace("{whole}", number(whole))]));
+  const kwh = (value) => `${number(value)} kWh`;
 
   // What lies at some places of an axis only, as a value for each of its places: a line breaks in between.
   function onAxis(points, length) {
@@ -66,9 +70,11 @@
     const bands = gaps().map(([from, to]) => [from, to, c("line", 0.9), true]);
     if (onset >= 0 && onset < count) bands.unshift([onset, count - 1, c("high", 0.1), true]);
     for (const span of data.spans) bands.push([Math.max(0, indexOf(span.first_day)), Math.min(count - 1, indexOf(span.last_day)), c("critical"), false]);
+    const part = { color: c("accent", 0.3), borderColor: c("accent"), borderWidth: 1 };
+    const bar = (value, day) => (incomplete.has(day) ? { value, itemStyle: part } : value);
     const top = Math.max(...values.filter((value) => value !== null), ...(data.band && !hours ? data.band[2].map((v) => v || 0) : [0]));
     const series = [{
-      name: "own", type: hours ? "line" : "bar", data: values, xAxisIndex: 0, yAxisIndex: 0, barCategoryGap: count > 120 ? "10%" : "25%",
+      name: "own", type: hours ? "line" : "bar", data: hours ? values : values.map(bar), xAxisIndex: 0, yAxisIndex: 0, barCategoryGap: count > 120 ? "10%" : "25%",
       itemStyle: { color: c("accent") }, lineStyle: { width: 1, color: c("accent") }, symbol: "none", sampling: hours ? "minmax" : undefined, z: 2,
     }];
     if (data.band && !hours) {
@@ -120,7 +126,7 @@
     });
     const estimated = hours
       ? data.estimated_hours.map(([day, hour, value]) => [indexOf(day) * 24 + hour, value])
-      : data.estimated_days.map(([day, value, standsIn]) => [indexOf(day), value, standsIn]).filter(([index, , standsIn]) => standsIn || data.daily[index] === null);
+      : data.estimated_days.map(([day, value, standsIn]) => [indexOf(day), value, standsIn]).filter(([index, , standsIn]) => standsIn || data.daily[index] === null || incomplete.has(index));
     if (estimated.length) series.push(hours
       ? { type: "line", name: "estimated", xAxisIndex: 0, yAxisIndex: 0, data: onAxis(estimated, values.length), symbolSize: 3, showAllSymbol: true, itemStyle: { color: c("ink", 0.7) }, lineStyle: { color: c("ink", 0.7), width: 1, type: "dashed" }, z: 3 }
       : { type: "bar", name: "estimated", xAxisIndex: 0, yAxisIndex: 0, data: estimated, barGap: "-100%", barCategoryGap: count > 120 ? "10%" : "25%",
@@ -164,14 +170,16 @@
           if (point.seriesName === "hits") return echarts.format.encodeHTML(point.data.text);
           if (point.seriesName === "estimated") {
             const [at, value] = hours ? [point.dataIndex, point.value] : point.value;
-            return `${worded.format(dayOf(Math.floor(at / scale)))}${hours ? `, ${at % 24}:00` : ""}<br><b>${kwh(value)}</b> ${words.estimated}`;
+            const sent = hours || data.daily[at] === null ? "" : `<br>${words.sent} ${kwh(data.daily[at])} ${incomplete.get(at) || ""}`;
+            return `${worded.format(dayOf(Math.floor(at / scale)))}${hours ? `, ${at % 24}:00` : ""}<br><b>${kwh(value)}</b> ${words.estimated}${sent}`;
           }
           if (point.seriesName === "marks") return echarts.format.encodeHTML(point.data.text);
           if (point.seriesName === "heat") return `${worded.format(dayOf(point.value[0]))}, ${point.value[1]}:00<br><b>${kwh(point.value[2])}</b>`;
           const day = Math.floor(point.dataIndex / scale);
           const time = hours ? `, ${point.dataIndex % 24}:00` : "";
           const median = data.band && !hours && data.band[1][day] !== null ? `<br>${words.median} ${kwh(data.band[1][day])}` : "";
-          return point.value === null ? "" : `${worded.format(dayOf(day))}${time}<br><b>${kwh(point.value)}</b>${median}`;
+          const whole = incomplete.has(day) && !hours ? ` ${incomplete.get(day)}` : "";
+          return point.value === null ? "" : `${worded.format(dayOf(day))}${time}<br><b>${kwh(point.value)}</b>${whole}${median}`;
         },
       },
     };

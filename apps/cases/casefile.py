@@ -269,6 +269,8 @@ def chart(found: Evidence, score: RiskScore | None) -> dict | None:
             "before": _("before"),
             "since": _("since"),
             "estimated": _("estimated"),
+            "sent": _("sent:"),
+            "of_hours": _("in {came} of {whole} h"),
         },
     }
 

@@ -21,7 +21,9 @@ class Curve:
     """Arrays of D days from `first_day`; NaN where nothing is known."""
 
     first_day: date
-    daily: np.ndarray  # (D,) kWh
+    daily: np.ndarray  # (D,) kWh of days of which at least half came, brought to whole days: they can be compared
+    came: np.ndarray  # (D,) kWh as it came, however little of the day
+    hours: np.ndarray  # (2, D) how many hours came, and how many the day has on the clock
     hourly: np.ndarray | None  # (D, 24) kWh by hours of the clock on the wall; None for readings longer than an hour
     band: np.ndarray | None  # (3, D) kWh: quartiles of the neighbours, brought to this consumer's usual size
 
@@ -49,11 +51,18 @@ class Curve:
         before, after = _mean_of_hours(self.hourly[max(since - most, 0) : since]), _mean_of_hours(self.hourly[since:])
         return (before, after) if np.isfinite(before).any() and np.isfinite(after).any() else None
 
+    def incomplete(self) -> list[tuple[int, float, float]]:
+        """Place of each day of which a part came, how many hours that is, and of how many."""
+        came, whole = self.hours
+        places = np.flatnonzero((came > 0) & (came < whole))
+        return [(int(day), float(came[day]), float(whole[day])) for day in places]
+
     def for_page(self) -> dict:
         """As json_script takes it."""
         return {
             "first_day": self.first_day.isoformat(),
-            "daily": profiles.chart_values(np.round(self.daily, 2)),
+            "daily": profiles.chart_values(np.round(self.came, 2)),
+            "incomplete": self.incomplete(),
             "hourly": None if self.hourly is None else profiles.chart_values(np.round(self.hourly, 3)),
             "band": None if self.band is None else profiles.chart_values(np.round(self.band, 2)),
         }
@@ -74,12 +83,16 @@ def curve(consumer_id: int, links: list[Installation], onset: date | None) -> Cu
         return None
     last_day = max(link.last_day for link in own)
     first_day = max(min(link.first_day for link in own), last_day - timedelta(days=CHART_DAYS - 1))
-    stored = read(own, first_day, last_day)
-    civil = on_civil_days(stored[0], first_day)
+    # In summer the clock's first hour lies on the standard day before.
+    before = first_day - timedelta(days=1)
+    civil = on_civil_days(read(own, before, last_day)[0], before)[1:]
     daily = day_totals(civil)
     others = [link for link in fitted if link.consumer_id != consumer_id]
     band = neighbours_band(read(others, first_day, last_day, slots=1)[:, :, 0], daily, first_day, onset)
-    return Curve(first_day, daily, by_hour(civil), band)
+    found = np.isfinite(civil)
+    came = np.where(found.any(axis=1), np.nansum(civil, axis=1), np.nan)
+    hours = np.stack([found.sum(axis=1), slots_of_the_clock(first_day, *civil.shape)]) * 24 / civil.shape[1]
+    return Curve(first_day, daily, came, hours, by_hour(civil), band)
 
 
 def read(fitted: list[Fitted], first_day: date, last_day: date, slots: int | None = None) -> np.ndarray:
@@ -95,6 +108,13 @@ def on_civil_days(kwh: np.ndarray, first_day: date) -> np.ndarray:
     offset = times.utility_offset_minutes()
     ahead = slots_ahead(np.datetime64(first_day, "D"), days, 1440 // slots, settings.UTILITY_TIME_ZONE, offset)
     return to_civil_days(kwh[np.newaxis], ahead)[0]
+
+
+def slots_of_the_clock(first_day: date, days: int, slots: int) -> np.ndarray:
+    """(D,) how many slots each civil day has: the hour that the clock skips in spring is nobody's to send."""
+    # A day more on both sides: what falls off there is not skipped.
+    whole = on_civil_days(np.ones((days + 2, slots)), first_day - timedelta(days=1))
+    return np.isfinite(whole[1:-1]).sum(axis=1)
 
 
 def day_totals(kwh: np.ndarray) -> np.ndarray:

@@ -27,13 +27,35 @@ def test_a_consumer_without_readings_has_no_curve(db):
     assert curve_of(factories.InstallationFactory().consumer) is None
 
 
-def test_days_are_totals_and_mostly_missing_days_stay_blank(db):
+def test_days_are_compared_as_whole_ones_and_not_at_all_where_most_of_one_is_missing(db):
     kwh = np.ones((3, 24))
     kwh[1, :6] = np.nan
     kwh[2, :13] = np.nan
-    curve = curve_of(measured(kwh))
-    np.testing.assert_allclose(curve.daily, [24, 24, np.nan])
-    assert curve.for_page()["daily"] == [24, 24, None]
+    np.testing.assert_allclose(curve_of(measured(kwh)).daily, [24, 24, np.nan])
+
+
+def test_a_page_shows_of_each_day_what_came_and_in_how_many_hours(db):
+    kwh = np.full((4, 96), 0.25)
+    kwh[1, :40] = np.nan
+    kwh[2] = np.nan
+    kwh[3, 1:] = np.nan
+    page = curve_of(measured(kwh)).for_page()
+    assert page["daily"] == [24, 14, None, 0.25]
+    assert page["incomplete"] == [(1, 14, 24), (3, 0.25, 24)]
+
+
+def test_no_hour_is_missing_that_the_clock_skipped(db):
+    spring = date(2026, 3, 28)
+    page = curve_of(measured(np.ones((3, 24)), first_day=spring)).for_page()
+    assert page["daily"][1] == 23
+    assert page["incomplete"] == []
+
+
+def test_the_first_day_of_a_long_curve_has_its_first_hour_in_summer_too(db):
+    kwh = np.ones((charts.CHART_DAYS + 30, 24))
+    page = curve_of(measured(kwh, first_day=date(2025, 6, 1))).for_page()
+    assert page["first_day"] == "2025-07-01"
+    assert page["incomplete"] == []
 
 
 def test_quarters_of_an_hour_are_summed_to_hours(db):
