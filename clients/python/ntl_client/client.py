@@ -6,7 +6,7 @@ import random
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote
@@ -125,7 +125,10 @@ class Client:
                 stream=stream,
             )
         found = Upload.of(answer)
-        return self.wait(found, progress=progress) if wait else found
+        if not wait:
+            return found
+        # Only the first answer says it: the upload itself is the same, whoever sent it again.
+        return replace(self.wait(found, progress=progress), already=found.already)
 
     def push(
         self, readings: "Iterable[Block] | Any", *, interval_minutes: int | None = None, **statement: Any
