@@ -11,7 +11,6 @@ from django.utils.translation import gettext as _
 
 from apps.cases.casefile import Evidence
 from apps.cases.models import Case
-from apps.detection import reasons
 from apps.detection.models import RiskScore
 from apps.grid.models import Consumer, Installation, Meter
 from apps.readings.models import Channel, RegisterRead
@@ -70,9 +69,9 @@ def timeline(scores: list[RiskScore], cases: list[Case], found: Evidence) -> lis
 
 
 def kind_in_words(score: RiskScore) -> str:
-    """What it looks like; of a consumer that could not be scored, why not."""
+    """What it looks like; of a consumer that could not be scored, why not, without the numbers of that day."""
     if score.score is None:
-        return reasons.summary(score)
+        return _("too little data")
     return score.get_kind_display() or _("no kind recognised")
 
 
