@@ -46,6 +46,19 @@
     for (const [at, value] of points) all[at] = value;
     return all;
   }
+  // What the sender estimated, by places of hours (of days where there are no hours) and summed by days. A day for which
+  // our own estimate stands in is flagged too: there what was sent is shown as it was.
+  const perDay = data.hourly ? 24 : 1;
+  const ours = new Set(data.hourly
+    ? data.estimated_hours.map(([day, hour]) => indexOf(day) * 24 + hour)
+    : data.estimated_days.map(([day]) => indexOf(day)));
+  const senders = new Map(data.made_up.filter(([place]) => !ours.has(place)));
+  const sendersByDay = new Map();
+  senders.forEach((value, place) => {
+    const day = Math.floor(place / perDay);
+    sendersByDay.set(day, (sendersByDay.get(day) || 0) + value);
+  });
+
   const spanned = (hit) => `${short.format(dayOf(indexOf(hit.first_day)))}${hit.last_day === hit.first_day ? "" : ` – ${short.format(dayOf(indexOf(hit.last_day)))}`}: ${hit.text}`;
 
   function heat() {
@@ -62,6 +75,8 @@
     const hours = mode === "hours";
     const scale = hours ? 24 : 1;
     const values = hours ? data.hourly.flat() : data.daily;
+    const measured = values.map((value, place) => (hours ? (senders.has(place) ? null : value)
+      : sendersByDay.has(place) ? Math.max(0, value - sendersByDay.get(place)) : value));
     const axisText = { color: c("dim"), fontSize: 11 };
     const label = { ...axisText, formatter: (index) => short.format(dayOf(Math.floor(index / scale))), hideOverlap: true };
     const heatLabel = { ...axisText, formatter: (index) => short.format(dayOf(+index)), hideOverlap: true };
@@ -74,9 +89,13 @@
     const bar = (value, day) => (incomplete.has(day) ? { value, itemStyle: part } : value);
     const top = Math.max(...values.filter((value) => value !== null), ...(data.band && !hours ? data.band[2].map((v) => v || 0) : [0]));
     const series = [{
-      name: "own", type: hours ? "line" : "bar", data: hours ? values : values.map(bar), xAxisIndex: 0, yAxisIndex: 0, barCategoryGap: count > 120 ? "10%" : "25%",
+      name: "own", type: hours ? "line" : "bar", data: hours ? measured : measured.map(bar), stack: "own", xAxisIndex: 0, yAxisIndex: 0, barCategoryGap: count > 120 ? "10%" : "25%",
       itemStyle: { color: c("accent") }, lineStyle: { width: 1, color: c("accent") }, symbol: "none", sampling: hours ? "minmax" : undefined, z: 2,
     }];
+    if (senders.size) series.push(hours
+      ? { type: "line", name: "sender", xAxisIndex: 0, yAxisIndex: 0, data: onAxis(senders, values.length), symbolSize: 3, itemStyle: { color: c("accent") }, lineStyle: { color: c("accent"), width: 1, type: "dashed" }, z: 2 }
+      : { type: "bar", name: "sender", xAxisIndex: 0, yAxisIndex: 0, data: onAxis(sendersByDay, count), stack: "own",
+        itemStyle: { color: c("accent", 0.08), borderColor: c("accent"), borderType: "dashed", borderWidth: 1 }, z: 2 });
     if (data.band && !hours) {
       const [low, middle, high] = data.band;
       const line = { type: "line", symbol: "none", lineStyle: { width: 0 }, xAxisIndex: 0, yAxisIndex: 0, silent: true, stack: "band", z: 3 };
@@ -174,12 +193,15 @@
             return `${worded.format(dayOf(Math.floor(at / scale)))}${hours ? `, ${at % 24}:00` : ""}<br><b>${kwh(value)}</b> ${words.estimated}${sent}`;
           }
           if (point.seriesName === "marks") return echarts.format.encodeHTML(point.data.text);
-          if (point.seriesName === "heat") return `${worded.format(dayOf(point.value[0]))}, ${point.value[1]}:00<br><b>${kwh(point.value[2])}</b>`;
+          if (point.seriesName === "heat") return `${worded.format(dayOf(point.value[0]))}, ${point.value[1]}:00<br><b>${kwh(point.value[2])}</b>${senders.has(point.value[0] * 24 + point.value[1]) ? ` ${words.by_sender}` : ""}`;
           const day = Math.floor(point.dataIndex / scale);
           const time = hours ? `, ${point.dataIndex % 24}:00` : "";
           const median = data.band && !hours && data.band[1][day] !== null ? `<br>${words.median} ${kwh(data.band[1][day])}` : "";
+          if (values[point.dataIndex] === null) return "";
           const whole = incomplete.has(day) && !hours ? ` ${incomplete.get(day)}` : "";
-          return point.value === null ? "" : `${worded.format(dayOf(day))}${time}<br><b>${kwh(point.value)}</b>${whole}${median}`;
+          const share = hours ? senders.get(point.dataIndex) : sendersByDay.get(day);
+          const sender = share === undefined ? "" : hours ? ` ${words.by_sender}` : `<br>${kwh(share)} ${words.by_sender}`;
+          return `${worded.format(dayOf(day))}${time}<br><b>${kwh(values[point.dataIndex])}</b>${whole}${sender}${median}`;
         },
       },
     };

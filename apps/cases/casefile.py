@@ -269,6 +269,7 @@ def chart(found: Evidence, score: RiskScore | None) -> dict | None:
             "before": _("before"),
             "since": _("since"),
             "estimated": _("estimated"),
+            "by_sender": _("estimated by the sender"),
             "sent": _("sent:"),
             "of_hours": _("in {came} of {whole} h"),
         },

@@ -24,6 +24,7 @@ class Curve:
     daily: np.ndarray  # (D,) kWh of days of which at least half came, brought to whole days: they can be compared
     came: np.ndarray  # (D,) kWh as it came, however little of the day
     hours: np.ndarray  # (2, D) how many hours came, and how many the day has on the clock
+    made_up: np.ndarray  # (D, 24) kWh that came as estimated or edited, or (D, 1) without hours; NaN everywhere else
     hourly: np.ndarray | None  # (D, 24) kWh by hours of the clock on the wall; None for readings longer than an hour
     band: np.ndarray | None  # (3, D) kWh: quartiles of the neighbours, brought to this consumer's usual size
 
@@ -57,12 +58,20 @@ class Curve:
         places = np.flatnonzero((came > 0) & (came < whole))
         return [(int(day), float(came[day]), float(whole[day])) for day in places]
 
+    def made_up_places(self) -> list[tuple[int, float]]:
+        """Place among all hours, or among the days where there are no hours, and kWh."""
+        return [
+            (int(place), round(float(self.made_up.flat[place]), 3))
+            for place in np.flatnonzero(np.isfinite(self.made_up))
+        ]
+
     def for_page(self) -> dict:
         """As json_script takes it."""
         return {
             "first_day": self.first_day.isoformat(),
             "daily": profiles.chart_values(np.round(self.came, 2)),
             "incomplete": self.incomplete(),
+            "made_up": self.made_up_places(),
             "hourly": None if self.hourly is None else profiles.chart_values(np.round(self.hourly, 3)),
             "band": None if self.band is None else profiles.chart_values(np.round(self.band, 2)),
         }
@@ -83,23 +92,48 @@ def curve(consumer_id: int, links: list[Installation], onset: date | None) -> Cu
         return None
     last_day = max(link.last_day for link in own)
     first_day = max(min(link.first_day for link in own), last_day - timedelta(days=CHART_DAYS - 1))
-    # In summer the clock's first hour lies on the standard day before.
-    before = first_day - timedelta(days=1)
-    civil = on_civil_days(read(own, before, last_day)[0], before)[1:]
+    civil, made_up = read_own(own, first_day, last_day)
+    slots = civil.shape[1]
     daily = day_totals(civil)
     others = [link for link in fitted if link.consumer_id != consumer_id]
     band = neighbours_band(read(others, first_day, last_day, slots=1)[:, :, 0], daily, first_day, onset)
-    found = np.isfinite(civil)
-    came = np.where(found.any(axis=1), np.nansum(civil, axis=1), np.nan)
-    hours = np.stack([found.sum(axis=1), slots_of_the_clock(first_day, *civil.shape)]) * 24 / civil.shape[1]
-    return Curve(first_day, daily, came, hours, by_hour(civil), band)
+    found = np.isfinite(civil).sum(axis=1)
+    return Curve(
+        first_day=first_day,
+        daily=daily,
+        came=in_parts(civil, 1)[:, 0],
+        hours=np.stack([found, slots_of_the_clock(first_day, len(civil), slots)]) * 24 / slots,
+        made_up=in_parts(made_up, 24 if slots >= 24 else 1),
+        hourly=by_hour(civil),
+        band=band,
+    )
+
+
+def read_own(own: list[Fitted], first_day: date, last_day: date) -> tuple[np.ndarray, np.ndarray]:
+    """(D, S) kWh by the clock on the wall: all that came, and of it what no meter said."""
+    # In summer the clock's first hour lies on the standard day before.
+    before = first_day - timedelta(days=1)
+    meter_ids = [link.meter_id for link in own]
+    rows = list(profiles.stored_rows(meter_ids, before, last_day))
+    came, measured = (
+        profiles.window_of(rows, meter_ids, before, last_day, measured_only=only) for only in (False, True)
+    )
+    came, measured = (on_civil_days(by_consumer(own, window)[0], before)[1:] for window in (came, measured))
+    return came, np.where(np.isnan(measured), came, np.nan)
 
 
 def read(fitted: list[Fitted], first_day: date, last_day: date, slots: int | None = None) -> np.ndarray:
+    """(consumers, D, S) kWh in order of first appearance."""
+    return by_consumer(
+        fitted, profiles.read_window([link.meter_id for link in fitted], first_day, last_day, slots=slots)
+    )
+
+
+def by_consumer(fitted: list[Fitted], stored: profiles.Window) -> np.ndarray:
     """(consumers, D, S) kWh in order of first appearance; a replaced meter's days and its successor's share a row."""
-    stored = profiles.read_window([link.meter_id for link in fitted], first_day, last_day, slots=slots)
     consumer_ids = dict.fromkeys(link.consumer_id for link in fitted)
-    return joined(fitted, stored.kwh, {consumer_id: row for row, consumer_id in enumerate(consumer_ids)}, first_day)
+    rows = {consumer_id: row for row, consumer_id in enumerate(consumer_ids)}
+    return joined(fitted, stored.kwh, rows, stored.first_day)
 
 
 def on_civil_days(kwh: np.ndarray, first_day: date) -> np.ndarray:
@@ -122,6 +156,12 @@ def day_totals(kwh: np.ndarray) -> np.ndarray:
     found = np.isfinite(kwh).sum(axis=1)
     total = np.nansum(kwh, axis=1) * kwh.shape[1] / np.maximum(found, 1)
     return np.where(2 * found >= kwh.shape[1], total, np.nan)
+
+
+def in_parts(kwh: np.ndarray, parts: int) -> np.ndarray:
+    """(D, S) to (D, parts): sums of what is there, NaN where nothing is."""
+    kwh = kwh.reshape(len(kwh), parts, -1)
+    return np.where(np.isfinite(kwh).any(axis=2), np.nansum(kwh, axis=2), np.nan)
 
 
 def by_hour(kwh: np.ndarray) -> np.ndarray | None:

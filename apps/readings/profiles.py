@@ -66,6 +66,18 @@ def read_window(
     edited is missing too. A meter may be asked for twice.
     """
     rows = list(stored_rows(meter_ids, first_day, last_day, channel))
+    return window_of(rows, meter_ids, first_day, last_day, slots, measured_only)
+
+
+def window_of(
+    rows: list[MeterRows],
+    meter_ids: list[int],
+    first_day: date,
+    last_day: date,
+    slots: int | None = None,
+    measured_only: bool = False,
+) -> Window:
+    """`read_window` of rows that were read before."""
     slots = slots or reduce(gcd, (part.kwh.shape[1] for part in rows), 0) or 24
     position = {meter_id: index for index, meter_id in enumerate(dict.fromkeys(meter_ids))}
     days = (last_day - first_day).days + 1

@@ -6,6 +6,8 @@ from django.db.backends.postgresql.psycopg_any import DateRange
 
 from apps.detection import charts
 from apps.grid.models import Installation
+from apps.readings.models import LoadProfile
+from apps.readings.quality import Quality
 from tests import factories
 
 WINTER = date(2026, 1, 5)
@@ -42,6 +44,22 @@ def test_a_page_shows_of_each_day_what_came_and_in_how_many_hours(db):
     page = curve_of(measured(kwh)).for_page()
     assert page["daily"] == [24, 14, None, 0.25]
     assert page["incomplete"] == [(1, 14, 24), (3, 0.25, 24)]
+
+
+@pytest.mark.parametrize(("slots", "places"), [(96, [(24, 0.25), (25, 0.5)]), (24, [(3, 1.0), (4, 1.0), (5, 1.0)])])
+def test_a_page_is_told_which_hours_no_meter_said(db, slots, places):
+    consumer = measured(np.full((2, slots), 24 / slots))
+    LoadProfile.objects.filter(day=WINTER + timedelta(days=slots == 96)).update(
+        quality=[Quality.ESTIMATED_BY_SENDER if 3 <= slot < 6 else 0 for slot in range(slots)]
+    )
+    assert curve_of(consumer).for_page()["made_up"] == places
+
+
+def test_a_page_is_told_which_days_no_meter_said(db):
+    consumer = measured(np.full((2, 1), 7.0))
+    LoadProfile.objects.filter(day=WINTER).update(quality=[Quality.EDITED])
+    page = curve_of(consumer).for_page()
+    assert (page["daily"], page["made_up"]) == ([7, 7], [(0, 7.0)])
 
 
 def test_no_hour_is_missing_that_the_clock_skipped(db):

@@ -1,6 +1,6 @@
 """What only a browser can tell of a page: its width, what its scripts draw. No server: the client of tests answers."""
 
-from datetime import date
+from datetime import date, timedelta
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -9,8 +9,12 @@ from django.contrib.staticfiles import finders
 from django.urls import reverse
 
 from apps.grid.actions import register_meters
+from apps.readings.models import LoadProfile
+from apps.readings.quality import Quality
+from apps.readings.validation import edits
 from tests import factories
 
+MONDAY = date(2026, 1, 5)
 CUPS = "ES0021000000001234AB"
 
 
@@ -57,11 +61,43 @@ def test_a_long_meter_number_stays_on_a_phones_screen(opened):
     assert page.evaluate("document.documentElement.scrollWidth") == 390
 
 
+def drawn(page, series: str) -> list:
+    """The values of a series of the load profile, [] where it is not drawn."""
+    return page.evaluate(
+        """(name) => echarts.getInstanceByDom(document.getElementById("curve")).getOption().series
+            .filter((one) => one.name === name).flatMap((one) => one.data)""",
+        series,
+    )
+
+
 def test_a_day_of_which_a_part_came_says_in_how_many_hours(opened, consumer):
     kwh = np.full((3, 24), 0.5)
     kwh[1, 14:] = np.nan
-    factories.store_profiles(factories.InstallationFactory(consumer=consumer).meter, date(2026, 1, 5), kwh)
+    factories.store_profiles(factories.InstallationFactory(consumer=consumer).meter, MONDAY, kwh)
     page = opened(reverse("consumer", args=[consumer.number]))
     assert "part of a day" in page.content()
     assert tip(page, "own", 0) == "5 Jan 2026\n12 kWh"
     assert tip(page, "own", 1) == "6 Jan 2026\n7 kWh in 14 of 24 h"
+
+
+def test_what_the_sender_estimated_stands_apart_from_what_was_measured(opened, consumer):
+    meter = factories.InstallationFactory(consumer=consumer).meter
+    factories.store_profiles(meter, MONDAY, np.full((3, 24), 0.5))
+    flags = [Quality.ESTIMATED_BY_SENDER if slot < 10 else Quality.MEASURED for slot in range(24)]
+    LoadProfile.objects.filter(meter=meter, day=MONDAY).update(quality=flags)
+    page = opened(reverse("consumer", args=[consumer.number]))
+    assert "estimated by the sender" in page.inner_text(".legend")
+    assert (drawn(page, "own"), drawn(page, "sender")) == ([7, 12, 12], [5, None, None])
+    assert tip(page, "sender", 0) == "5 Jan 2026\n12 kWh\n5 kWh estimated by the sender"
+    page.click("[data-curve=hours]")
+    assert (drawn(page, "own")[9:11], drawn(page, "sender")[9:11]) == ([None, 0.5], [0.5, None])
+
+
+def test_a_day_that_our_own_estimate_stands_in_for_is_not_the_senders_estimate(opened, consumer, sam):
+    meter = factories.InstallationFactory(consumer=consumer).meter
+    factories.store_profiles(meter, MONDAY, np.full((30, 24), 0.5))
+    edits.edit(meter=meter, day=MONDAY + timedelta(days=25), verb="substitute", note="", by=sam)
+    page = opened(reverse("consumer", args=[consumer.number]))
+    assert drawn(page, "sender") == []
+    assert drawn(page, "own") == [12] * 30
+    assert drawn(page, "estimated") == [[25, 12, True]]
