@@ -51,6 +51,8 @@ class Assembler:
         self.channel = Channel.IMPORT
         self.votes: dict[Channel, np.ndarray] = {}  # (intervals,) how often neighbouring readings are so far apart
         self.waiting: dict[Channel, Spill] = {}  # readings of meters whose own readings tell no interval
+        # Told of meters and their interval, before days are made of them.
+        self.check_interval: dict[Channel, Callable[[np.ndarray, int], None]] = {}
         self.periods: list[RegisterPeriods] = []  # of meters that are read once in a billing cycle
         self.today = times.today()
         self.oldest = self.today - round(settings.READINGS_OLDEST_YEARS * 365.25)
@@ -91,7 +93,9 @@ class Assembler:
             return
         with self.waiting.pop(self.channel) as waiting:
             for block in waiting.groups():
-                intervals = np.where(known > 0, known, self.fallback_interval(block))
+                new = known[block.meters] <= 0
+                fallback = self.fallback_interval(block[new]) if new.any() else 0
+                intervals = np.where(known > 0, known, fallback)
                 yield from self.days_of_meters(sorted_columns(Columns.of(block)), lambda found=intervals: found)
 
     def sorted(self, blocks: Iterable[Block]) -> Columns:
@@ -285,6 +289,8 @@ class Assembler:
             self.votes[self.channel] = self.votes.get(self.channel, 0) + votes
 
     def days_of_interval(self, columns: Columns, interval: int) -> Iterator[Days]:
+        if self.channel in self.check_interval:
+            self.check_interval[self.channel](columns.meters, interval)
         if self.statement.is_register:
             columns = energy_between_reads(columns, interval, self.refuse)
         starts = self.period_starts(columns, interval)

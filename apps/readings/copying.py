@@ -62,7 +62,7 @@ def load_profiles(part: Days, meters: np.ndarray, uploads: np.ndarray | int) -> 
         rows[f"{name}_element_type"], rows[f"{name}_length"], rows[f"{name}_lower_bound"] = kind, slots, 1
         rows[name]["size"] = size
     statement = WITH_QUALITY if with_quality else LOAD_PROFILES
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+    with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(statement) as copy:
         copy.write(HEADER)
         for start in range(0, len(part), ROWS_AT_ONCE):
             chosen = slice(start, start + ROWS_AT_ONCE)
@@ -77,7 +77,7 @@ def load_profiles(part: Days, meters: np.ndarray, uploads: np.ndarray | int) -> 
 
 
 def rejected_lines(upload_id: int, lines: Iterable[tuple[int, str, str]]) -> None:
-    with connection.cursor() as cursor, cursor.copy(REJECTED_LINES) as copy:
+    with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(REJECTED_LINES) as copy:
         for line, reason, text in lines:
             # PostgreSQL keeps no NUL in a text.
             copy.write_row((upload_id, line, reason, text.replace("\0", "�")))

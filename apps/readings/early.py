@@ -5,9 +5,12 @@ out in any case before the import is committed. Where it happens, or where a met
 `NotOver` undoes the import, and the file is read once more, to its end before anything of it is written.
 """
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 
-from apps.readings.assembly import Assembler
+from apps.readings.assembly import MOST_SLOTS_A_READING, Assembler
+from apps.readings.billing import LEAST_DAYS
 from apps.readings.importers.base import Block
 from apps.readings.models import Channel
 from apps.readings.series import DAY, Columns, Days, same_as_before, spans_of
@@ -15,6 +18,7 @@ from apps.readings.spill import COLUMNS, sorted_by_meter
 
 # Fewer tell no interval. The first day of the utility's standard time has one where clocks show summer time.
 MOMENTS_LEAST = 4
+CYCLE = LEAST_DAYS * DAY - 120  # minutes, by clocks that may be put forward in between
 
 
 class NotOver(Exception):
@@ -27,9 +31,12 @@ class Early:
     def __init__(self, assembler: Assembler, channel: Channel):
         self.assembler, self.channel = assembler, channel
         self.found: list[Days] = []  # until somebody takes them to write them
-        # Of each meter in Reading.names: minutes between its readings (0: it has no such days), its first and last day.
-        self.intervals, self.first_days, self.last_days = (np.zeros(0, dtype=np.int32) for _ in range(3))
-        self.named = np.zeros(0, dtype=bool)  # of which readings were taken that were not impossible in any case
+        # Of each meter in Reading.names: how many readings were taken that were not impossible in any case, their first
+        # and last stamp; minutes between its readings (0: they made no day), its first and last day.
+        self.counts, self.first, self.last, self.intervals, self.first_days, self.last_days = (
+            np.zeros(0, dtype=np.int32) for _ in range(6)
+        )
+        assembler.check_interval[channel] = self.check_interval
 
     def handed_over(self) -> list[Days]:
         found, self.found = self.found, []
@@ -47,25 +54,33 @@ class Early:
         if over:
             columns = {name: getattr(block, name)[:over] for name in COLUMNS if getattr(block, name) is not None}
             meters, columns = sorted_by_meter(block.meters[:over], columns)
-            each = meters[np.append(True, ~same_as_before(meters))]
-            self.check_names(each)
-            possible = self.assembler.possible(columns["values"])
-            self.named[each if possible.all() else meters[possible]] = True
+            self._take_note(meters, columns["minutes"], columns["values"])
+            slots = 0
             for days in self.assembler.days_of_portion(Columns.of(Block(meters, **columns)), self.channel):
                 self.check(days)
                 self._note(days)
                 self.found.append(days)
+                slots += days.kwh.size
+                if slots > MOST_SLOTS_A_READING * over:
+                    raise NotOver  # there may be too many to wait for their turn
             if self.assembler.periods:
                 raise NotOver  # a billing cycle may be longer than what was read of it
         return over
 
+    def checked(self, groups: Iterable[Columns]) -> Iterator[Columns]:
+        """Readings that were not taken early; NotOver where they say more of those that were."""
+        for columns in groups:
+            self._take_note(columns.meters, columns.local, columns.values)
+            yield columns
+
     def _over(self, block: Block) -> int:
         """How many of the first readings are of meters, or else of days, that the block has left behind."""
         meters, minutes = block.meters, block.minutes
-        if not (meters[1:] < meters[:-1]).any():
-            # Where not even the first meter comes twice, this may be the first moment of a file by time.
-            return int(np.searchsorted(meters, meters[-1])) if meters[0] == meters[1] else 0
         named = minutes // DAY
+        if not (meters[1:] < meters[:-1]).any():
+            # Where all are of one day, or not even the first meter comes twice, a file by time may begin so.
+            begins = meters[0] != meters[1] or (named == named[0]).all()
+            return 0 if begins else int(np.searchsorted(meters, meters[-1]))
         if (named[1:] < named[:-1]).any():
             return 0
         places = np.append(0, np.flatnonzero(minutes[1:] != minutes[:-1]) + 1)
@@ -74,22 +89,55 @@ class Early:
         if not len(apart):
             return 0
         days = self.assembler.period_starts(stamps, int(apart.min())) // DAY
-        moments = np.argmax(days == days.max())
+        lowest_behind = np.minimum.accumulate(days[::-1])[::-1][1:]
+        cuts = np.flatnonzero(np.maximum.accumulate(days)[:-1] < lowest_behind) + 1
+        if (minutes[1:] < minutes[:-1]).any():
+            # Meter by meter in each day of the file's clock: the utility's day may begin in the middle of it, and what
+            # the next meters say of the day before is still to come.
+            cuts = cuts[cuts <= np.argmax(named[places] == named[-1])]
+        moments = cuts[-1] if len(cuts) else 0
         return int(places[moments]) if moments >= MOMENTS_LEAST else 0
 
-    def check_names(self, meters: np.ndarray) -> None:
-        """Raises NotOver where readings of a meter were taken that made no day: they wait, or were refused for their
-        interval, without those that come now."""
+    def _take_note(self, meters: np.ndarray, minutes: np.ndarray, values: np.ndarray) -> None:
+        """Raises NotOver where readings of these meters were taken that mean something else beside these."""
+        possible = self.assembler.possible(values)
+        if not possible.all():
+            meters, minutes = meters[possible], minutes[possible]
+        if not len(meters):
+            return
+        meters, columns = sorted_by_meter(meters, {"minutes": minutes})
+        starts = np.flatnonzero(np.append(True, ~same_as_before(meters)))
+        meters, counts = meters[starts], np.diff(starts, append=len(meters))
+        first, last = (found.reduceat(columns["minutes"], starts) for found in (np.minimum, np.maximum))
         self._grow()
-        if (self.named[meters] & (self.intervals[meters] == 0)).any():
+        known = self.counts[meters] > 0
+        # They wait to be told an interval, or were refused for theirs.
+        undecided = self.intervals[meters] == 0
+        # One of a stamp counts, and a day may be the other's too.
+        shared = (first <= self.last[meters]) & (last >= self.first[meters])
+        first, last = (
+            np.where(known, ours(found, of[meters]), found)
+            for ours, found, of in ((np.minimum, first, self.first), (np.maximum, last, self.last))
+        )
+        self.first[meters], self.last[meters] = first, last
+        self.counts[meters] += counts
+        # Reads of billing cycles, if most of them are so far apart; some may have come twice.
+        billed = 4 * ((last - first) // CYCLE) > self.counts[meters] - 1
+        if (known & (undecided | shared | billed)).any():
+            raise NotOver
+
+    def check_interval(self, meters: np.ndarray, interval: int) -> None:
+        """Raises NotOver where a meter had another interval: what is off its grid may have been on it."""
+        self._grow()
+        if ((self.intervals[meters] > 0) & (self.intervals[meters] != interval)).any():
             raise NotOver
 
     def check(self, days: Days) -> None:
         """Raises NotOver where these days are beside early ones of the same meter and cannot be."""
-        self._grow()
-        interval, meters = DAY // days.kwh.shape[1], days.meters
+        meters = days.meters
+        self.check_interval(meters, DAY // days.kwh.shape[1])
         inside = (days.days >= self.first_days[meters]) & (days.days <= self.last_days[meters])
-        if ((self.intervals[meters] > 0) & (inside | (self.intervals[meters] != interval))).any():
+        if ((self.intervals[meters] > 0) & inside).any():
             raise NotOver
 
     def _note(self, days: Days) -> None:
@@ -100,13 +148,14 @@ class Early:
         self.intervals[meters] = DAY // days.kwh.shape[1]
 
     def _grow(self) -> None:
-        more = len(self.assembler.reading.names) - len(self.intervals)
+        more = len(self.assembler.reading.names) - len(self.counts)
         if more:
-            self.intervals, self.first_days, self.last_days = (
+            self.counts, self.first, self.last, self.intervals, self.first_days, self.last_days = (
                 np.append(column, np.zeros(more, dtype=np.int32))
-                for column in (self.intervals, self.first_days, self.last_days)
-            )
-            self.named = np.append(self.named, np.zeros(more, dtype=bool))
+                for column in (
+                    self.counts, self.first, self.last, self.intervals, self.first_days, self.last_days,
+                )
+            )  # fmt: skip
 
     def known(self, intervals: np.ndarray) -> np.ndarray:
         """(names,) minutes between readings: what early days said of a meter goes before what was known of it."""

@@ -1,6 +1,7 @@
 """One upload from its raw file to load profiles: everything of it in one transaction. While the database takes the days
 of some meters, those of the next are put together; of files by meter or by day, while their rest is read."""
 
+import gc
 import logging
 from collections.abc import Iterator
 from datetime import date
@@ -15,7 +16,7 @@ from django.utils.translation import gettext as _
 from apps.grid.actions import add_meters, take_back
 from apps.readings import billing, copying, events, meters, partitions, remerging
 from apps.readings.early import NotOver
-from apps.readings.merge import Merge, date_of
+from apps.readings.merge import Merge, date_of, waited_in_vain
 from apps.readings.models import HeldMeter, Upload
 from apps.readings.parsing import READING_SHARE, Told
 from apps.readings.progress import Progress
@@ -39,6 +40,7 @@ def run(upload: Upload, progress: Progress) -> bool:
                 raise
             doing = _("Reading the file again: others change its meters")
             log.info("Upload %d is read to its end before it is written: others change its meters", upload.pk)
+    gc.collect()  # an error keeps what it met on its way, here the buffers of the first attempt
     return read_and_write(upload, progress, doing, early=False)
 
 
@@ -84,11 +86,11 @@ class Writing:
         upload, told = self.upload, self.told
         with Merge(upload.pk, [], again=upload.imported_at is not None) as merge:
             for portion in portions:
-                for part in portion:
-                    self.months.make_beside(part.days)
-                    self.lock(np.unique(part.meters), merge)
-                    self.write_days(part, merge, comes_once=True)
+                self.months.make_beside(np.concatenate([part.days for part in portion]))
+                self.lock(np.unique(np.concatenate([part.meters for part in portion])), merge)
                 hurry()
+                for part in portion:
+                    self.write_days(part, merge, comes_once=True)
             self.months.make_beside(told.stamped_days())
             self.lock(np.flatnonzero(told.named()), merge)
             waiting, before = max(len(told), 1), self.readings.sum()
@@ -108,11 +110,11 @@ class Writing:
         if len(ids) < len(asked) and settings.REGISTER_UNKNOWN_METERS:
             added = add_meters(set(asked) - ids.keys())
             self.added |= added
-            # Somebody else may have made some of them meanwhile.
-            ids = ids | added if len(ids) + len(added) == len(asked) else meters.ids(asked)
-        self.ids |= ids
+            if len(ids) + len(added) < len(asked):  # somebody else made some of them meanwhile
+                ids = {name: pk for name, pk in meters.ids(asked).items() if name not in added}
+        self.ids |= ids | self.added
         self.id_at[positions] = [self.ids.get(names[position], 0) for position in positions.tolist()]
-        merge.lock(sorted(ids.values()))
+        merge.lock(sorted(ids.values()))  # nobody else sees the ones that were added
 
     def write_days(self, part: Days, merge: Merge, *, comes_once: bool = False) -> None:
         count(part, self.readings)
@@ -153,11 +155,8 @@ def hurry() -> None:
     """Meters are locked in one order, so that imports wait for each other in turn. Who holds some and asks for more
     must not wait: two that do so for each other would wait for ever."""
     with connection.cursor() as cursor:
-        cursor.execute(f"SET LOCAL lock_timeout = '{PATIENCE}'")
-
-
-def waited_in_vain(error: OperationalError) -> bool:
-    return getattr(error.__cause__, "sqlstate", None) in {"55P03", "40P01"}  # lock not available, deadlock
+        # However long the file takes until its next days are over.
+        cursor.execute(f"SET LOCAL lock_timeout = '{PATIENCE}'; SET LOCAL idle_in_transaction_session_timeout = 0")
 
 
 def grown(column: np.ndarray, size: int) -> np.ndarray:

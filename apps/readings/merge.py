@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
-from django.db import connection
+from django.db import OperationalError, connection
 
 from apps.readings import copying
 from apps.readings.models import Channel, ReadingEdit
@@ -33,6 +33,7 @@ SELECT meter_id, channel, day, kwh, quality, estimated_kwh, upload_id, %(upload)
 WHERE upload_id <> %(upload)s AND 'NaN' <> ANY (kwh) AND %(keep)s
 """
 LOCK_STATES = "SELECT meter_id FROM readings_meterstate WHERE meter_id = ANY(%s) ORDER BY meter_id FOR UPDATE"
+LOCK_METERS = "SELECT id FROM grid_meter WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
 RAISE_REVISIONS = """
 INSERT INTO readings_meterstate AS state (
     meter_id, revision, validated_revision, unvalidated_from, unvalidated_until, first_day, last_day, interval_minutes
@@ -98,10 +99,16 @@ class Merge:
                 store_spans(*spans_of(*np.concatenate(spans, axis=1)), interval)
 
     def lock(self, meter_ids: list[int]) -> None:
-        """Lock the states of these meters until the transaction ends. They cannot be written before."""
+        """Lock the states of these meters until the transaction ends, so that nobody else writes their days; of those
+        that have none yet, the meters. They cannot be written before."""
         with connection.cursor() as cursor:
             cursor.execute(LOCK_STATES, [meter_ids])
-            self.known = np.union1d(self.known, np.array(cursor.fetchall(), dtype=np.int64))
+            found = [meter for (meter,) in cursor.fetchall()]
+            if missing := sorted(set(meter_ids) - set(found)):
+                cursor.execute(LOCK_METERS, [missing])
+                cursor.execute(LOCK_STATES, [missing])  # which whoever held the meters may have made
+                found += [meter for (meter,) in cursor.fetchall()]
+            self.known = np.union1d(self.known, np.array(found, dtype=np.int64))
 
     def write(self, part: Days, meters: np.ndarray, *, comes_once: bool = False) -> None:
         """`meters` (R,) are the ids of the part's rows. `comes_once`: nothing else of the upload is of these days."""
@@ -214,6 +221,11 @@ class Merge:
                 upload=self.upload_id,
                 keep=self.keep_replaced,
             )
+
+
+def waited_in_vain(error: OperationalError) -> bool:
+    """Does somebody else hold what was asked for, longer than it is waited for?"""
+    return getattr(error.__cause__, "sqlstate", None) in {"55P03", "40P01"}  # lock not available, deadlock
 
 
 def raise_revisions(meters: np.ndarray, days: np.ndarray, interval: int) -> None:

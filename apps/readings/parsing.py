@@ -107,7 +107,7 @@ class Told:
     def named(self) -> np.ndarray:
         """(names,) bool: meters of which something may be taken."""
         found = np.zeros(len(self.reading.names), dtype=bool)
-        for spill in self.spills.values():
+        for spill in [*self.spills.values(), *self.assembler.waiting.values()]:
             found |= spill.named(len(found))
         for periods in self.reading.registers:
             found[periods.meters] = True
@@ -116,7 +116,8 @@ class Told:
 
     def stamped_days(self) -> np.ndarray:
         """Days since 1970 that its readings may lie in: clocks and ends of periods move a stamp by up to a day."""
-        stamps = np.concatenate([np.flatnonzero(spill.days) for spill in self.spills.values()] or [[]]).astype(int)
+        spills = list(self.spills.values())  # the thread that reads may find another channel meanwhile
+        stamps = np.concatenate([np.flatnonzero(spill.days) for spill in spills] or [[]]).astype(int)
         days = np.unique(stamps[:, None] + [-1, 0, 1])
         return days[(days >= self.assembler.oldest) & (days <= self.assembler.today + 1)]
 
@@ -129,10 +130,10 @@ class Told:
     def _days(self) -> Iterator[Days]:
         for channel, spill in self.spills.items():
             early = self.early.get(channel)
+            groups, intervals = self._own(spill), self.known_intervals
             if early:
-                early.check_names(np.flatnonzero(spill.named(len(self.reading.names))))
-            intervals = early.known(self.known_intervals) if early else self.known_intervals
-            for days in self.assembler.days_of_groups(self._own(spill), intervals, channel):
+                groups, intervals = early.checked(groups), early.known(intervals)
+            for days in self.assembler.days_of_groups(groups, intervals, channel):
                 if early:
                     early.check(days)
                 yield days
@@ -163,10 +164,7 @@ def by_channel(block: Block) -> Iterator[tuple[Channel, Block]]:
         yield Channel.IMPORT, block
         return
     for channel in np.unique(block.channels):
-        rows = block.channels == channel
-        columns = (block.meters, block.minutes, block.values, block.lines)
-        quality = None if block.quality is None else block.quality[rows]
-        yield Channel(channel), Block(*(column[rows] for column in columns), quality=quality)
+        yield Channel(channel), replace(block[block.channels == channel], channels=None)
 
 
 def nothing_valid(rejects: Rejects) -> str:

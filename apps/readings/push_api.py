@@ -4,9 +4,11 @@ from itertools import chain
 
 from django.conf import settings
 from django.urls import path, reverse
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers, status
+from rest_framework.exceptions import APIException
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
@@ -26,6 +28,13 @@ from apps.readings.api import (
 )
 from apps.readings.assembly import INTERVALS
 from apps.readings.importers.base import FileFault
+
+
+class Busy(APIException):
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_detail = _("A file with readings of these meters is being imported. Nothing was stored: send them again.")
+    default_code = "busy"
+    wait = 5  # seconds, in `Retry-After`
 
 
 class BlockSerializer(serializers.Serializer):
@@ -105,6 +114,7 @@ class Readings(APIView):
             409: REFUSAL,
             413: REFUSAL,
             429: OpenApiResponse(REFUSAL, "The import queue is long: try again after the seconds of `Retry-After`."),
+            503: OpenApiResponse(REFUSAL, "A file holds these meters: try again after the seconds of `Retry-After`."),
             507: REFUSAL,
         },
         examples=[
@@ -145,6 +155,8 @@ class Readings(APIView):
             raise serializers.ValidationError({"detail": str(fault)}) from None
         except files.DiskFull as error:
             raise DiskFull(str(error)) from None
+        except pushing.Busy:
+            raise Busy from None
         return Response(pushed(request, push), status_of(push))
 
 

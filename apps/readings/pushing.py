@@ -8,14 +8,14 @@ thousand.
 
 import hashlib
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
 
 import numpy as np
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -28,11 +28,12 @@ from apps.grid.models import Meter
 from apps.readings import copying, files, json_blocks, meters, partitions, times
 from apps.readings.assembly import Assembler, Columns, Days, Fallback
 from apps.readings.importers.base import Reading, Rejects
-from apps.readings.merge import Merge, date_of
+from apps.readings.merge import Merge, date_of, waited_in_vain
 from apps.readings.models import Channel, HeldMeter, Sender, Upload, upload_path
 from apps.readings.statements import Statement
 
 STATEMENT = Statement(timezone="UTC", format="json_blocks")  # of the journal
+PATIENCE = "5s"  # for meters that an import holds: the sender asks again, and holds up no others meanwhile
 COLLECTING = "push/"  # how the keys of uploads that collect begin; nobody else's key may
 # Of the meters that a push names, how many the upload brought something for already, and which upload wrote to these
 # days last. By way of each meter, whatever the planner thinks: the index knows, and a month of everybody is long.
@@ -135,16 +136,22 @@ def journal_of(raw: list[Raw | bytes]) -> bytes:
     return b"".join(bytes(one).replace(b"\n", b" ").replace(b"\r", b" ") + b"\n" for one in raw)
 
 
+class Busy(Exception):
+    """An import holds meters of a push."""
+
+
 class Together:
-    """Commits pushes that wait at the same moment in one transaction: whoever comes first does it for all of them."""
+    """Commits pushes of a sender that wait at the same moment in one transaction: whoever comes first does it for all
+    of them. Pushes of other senders need not wait."""
 
     def __init__(self):
-        self.turn = threading.Lock()
+        self.turns: defaultdict[tuple[str, int], threading.Lock] = defaultdict(threading.Lock)
         self.waiting: list[Push] = []
 
     def commit(self, push: Push) -> None:
+        """Raises Busy."""
         self.waiting.append(push)  # a list's own operations are atomic among threads
-        with self.turn:
+        with self.turns[push.waits_with]:
             if push.upload is not None:
                 return
             batch = self.take_with(push)
@@ -174,11 +181,22 @@ together = Together()
 
 
 def commit(batch: list[Push]) -> None:
-    """Merge pushes of one sender that name different meters, in one transaction."""
+    """Merge pushes of one sender that name different meters, in one transaction. Raises Busy."""
+    try:
+        _commit(batch)
+    except OperationalError as error:
+        if not waited_in_vain(error):
+            raise
+        raise Busy from error
+
+
+def _commit(batch: list[Push]) -> None:
     days = [part.days for push in batch for part in push.parts]
     if days:
         partitions.Months().make(np.concatenate(days))
     with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL lock_timeout = '{PATIENCE}'")
         names = [name for push in batch for name, n in zip(push.names, push.readings, strict=True) if n]
         known = dict(Meter.objects.filter(serial__in=names).values_list("serial", "id"))
         upload = collecting(batch, list(known.values()))

@@ -117,7 +117,7 @@ def whole_days(columns: Columns, starts: np.ndarray, interval: int) -> Days:
     flagged = columns.quality is not None and columns.quality.any()
     if len(begins) * slots_a_day == len(columns):  # no slot is missing
         kwh = columns.values.astype(np.float32).reshape(-1, slots_a_day)
-        quality = columns.quality.reshape(-1, slots_a_day) if flagged else None
+        quality = columns.quality.reshape(-1, slots_a_day).copy() if flagged else None  # of a buffer that goes on
         return Days(meters[begins], days[begins], kwh, quality)
     kwh = np.full((len(begins), slots_a_day), np.nan, dtype=np.float32)
     cells = np.cumsum(first) - 1, (starts - days * DAY) // interval

@@ -150,7 +150,8 @@ class Spill:
         has only begun stays in the buffer."""
         in_memory = sum(run.columns is not None for run in self.runs)
         each = round_of(self.meters[: self.filled])
-        whole = self.filled - (self.filled % each if each else 0)
+        # A single round is in the order of meters, or may be: what is cut from it would lie in the same memory.
+        whole = self.filled - (self.filled % each if each and self.filled >= 2 * each else 0)
         filled = {name: column[:whole] for name, column in self._filled().items()}
         meters, columns = sorted_by_meter(self.meters[:whole], filled)
         if columns is filled and self.file is None and in_memory < RUNS_IN_MEMORY:

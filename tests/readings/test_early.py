@@ -1,12 +1,17 @@
 """Days that are written while the rest of their file is read: what is stored is what the whole file says."""
 
+import time
+
 import numpy as np
 import pytest
 from django.db import OperationalError, connection, transaction
 
+from apps.grid.actions import register_meters
+from apps.grid.models import Meter
 from apps.readings import importing, spill
 from apps.readings.early import Early, NotOver
 from apps.readings.importers import csv_tables
+from apps.readings.merge import Merge
 from apps.readings.models import HeldMeter, LoadProfile, MeterState, RejectedLine, Upload
 from apps.readings.progress import Progress
 from tests.readings.files import long_csv, send
@@ -14,6 +19,7 @@ from tests.threads import meanwhile
 
 pytestmark = pytest.mark.django_db(transaction=True)
 METERS, DAYS = 7, 40
+PATIENCE_SECONDS = 0.3  # of an import that holds meters
 
 
 @pytest.fixture(autouse=True)
@@ -109,7 +115,7 @@ def test_lines_that_are_refused_are_the_same(written, monkeypatch):
     ("late", "anew"),
     [
         (("M-2", "2026-02-16 07:00", 9), 1),  # another value for a day that is long over
-        (("M-2", "2026-02-16 07:30", 9), 0),  # half an hour among hours is refused in any case
+        (("M-2", "2026-02-16 07:30", 9), 1),  # half an hour among hours: perhaps not the only one
         (("M-9", "2026-02-16 07:00", 9), 0),  # a meter that reads once
     ],
 )
@@ -212,3 +218,115 @@ def test_two_that_hold_meters_and_ask_for_those_of_the_other_do_not_stop_each_ot
 
 def lock_state(serial: str) -> None:
     MeterState.objects.select_for_update().get(meter__serial=serial)
+
+
+def stamps(first: str, count: int, minutes: int = 60) -> list[str]:
+    begin = np.datetime64(first, "m")
+    return [str(begin + np.timedelta64(minutes * i, "m")).replace("T", " ") for i in range(count)]
+
+
+@pytest.mark.parametrize("by_time", [True, False])
+def test_a_meter_that_reads_once_in_the_middle_of_a_file_is_registered(written, monkeypatch, by_time):
+    rows = rows_of(by_time)
+    rows.insert(5 * 24 * METERS if by_time else DAYS * 24, ("M-X", "2026-02-20 00:00", 1))
+    both_ways(rows, monkeypatch)
+    assert (written["portions"] > 3, written["anew"]) == (True, 0)
+    assert MeterState.objects.filter(meter__serial="M-X").exists()
+
+
+def test_flags_of_meters_that_were_left_behind_stay_where_they_were(written, monkeypatch):
+    rows = [
+        (f"M-{m}", stamp, i % 9, "estimated" if (i + m) % 5 == 0 else "")
+        for m in range(12)
+        for i, stamp in enumerate(stamps(str(np.datetime64("2026-01-01") + 4 * m), 96))
+    ]
+    content = long_csv(*rows, header="meter,timestamp,kwh,quality")
+    early = in_the_tables(send(content))
+    forget_everything()
+    monkeypatch.setattr(importing, "may_write_early", lambda _upload: False)
+    assert in_the_tables(send(content)) == early
+    assert written["portions"] > 1
+
+
+def test_what_is_left_of_a_meter_is_not_taken_at_an_interval_of_its_own(written, monkeypatch):
+    rows = [("M-X", stamp, 1) for stamp in [*stamps("2026-02-15", 24), "2026-03-25 03:00", "2026-03-26 03:00"]]
+    both_ways(sorted([*rows_of(by_time=True), *rows], key=lambda row: row[1]), monkeypatch)
+    assert written["portions"] > 3
+
+
+def test_a_meter_that_is_billed_as_the_whole_file_has_it_is_billed(written, monkeypatch):
+    rows = rows_of(by_time=True)[: METERS * 24 * 40] + [
+        (f"M-{m}", stamp, 1) for stamp in stamps("2026-03-27", 24 * 100) for m in range(METERS)
+    ]
+    billed = [("M-X", f"2026-{when}", 1) for when in ("02-20 00:00", "02-20 01:00", "03-15 00:00", "05-20 00:00")]
+    both_ways(sorted([*rows, *billed], key=lambda row: row[1]), monkeypatch)
+    assert written["anew"] == 1
+
+
+def test_an_outage_of_a_month_does_not_make_the_file_be_read_anew(written, monkeypatch):
+    rows = [row for row in rows_of(by_time=True) if row[0] != "M-2" or not "2026-02-20" < row[1] < "2026-03-20"]
+    both_ways(rows, monkeypatch)
+    assert (written["portions"] > 3, written["anew"]) == (True, 0)
+
+
+def test_stamps_of_meters_that_are_known_do_not_tell_the_interval_of_others(written, monkeypatch):
+    def known():
+        send(long_csv(*[("M-0", stamp, 1) for stamp in stamps("2026-01-01", 20, minutes=15)]))
+
+    rows = [("M-0", "2026-03-01 00:15", 1)] * 2
+    rows += [(f"N-{i}", f"2026-03-{1 + i % 9:02} {i % 24:02}:00", 1) for i in range(300)]
+    known()
+    early = in_the_tables(send(long_csv(*rows)))
+    forget_everything()
+    monkeypatch.setattr(importing, "may_write_early", lambda _upload: False)
+    known()
+    assert in_the_tables(send(long_csv(*rows))) == early
+
+
+def test_days_of_the_file_that_begin_before_those_of_the_utility_are_read_once(written, monkeypatch, settings):
+    settings.UTILITY_TIME_ZONE = "Europe/London"
+    rows = [
+        (f"M-{m}", stamp, m + 1)
+        for day in range(20)
+        for m in range(METERS)
+        for stamp in stamps(str(np.datetime64("2026-06-01") + day), 24)
+    ]
+    both_ways(rows, monkeypatch, timezone="Europe/London")
+    assert written["anew"] == 0
+
+
+def test_days_with_few_of_their_readings_are_not_held_in_memory(written, monkeypatch):
+    rows = [
+        (f"M-{m}", stamp, 1)
+        for m in range(400)
+        for day in ("2026-03-01", "2026-03-02")
+        for stamp in stamps(day, 2, minutes=5)
+    ]
+    both_ways(rows, monkeypatch)
+    assert written["anew"] == 1
+
+
+def test_a_lock_that_copy_meets_makes_the_file_be_read_to_its_end_and_wait(written):
+    ids = register_meters([f"M-{m}" for m in range(METERS)])
+    other = send(long_csv(("Q", "2026-02-15 00:00", 1), ("Q", "2026-02-15 01:00", 1)))
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO readings_loadprofile (meter_id, channel, day, kwh, upload_id)"
+            " SELECT %s, 1, '2026-02-20', array_fill(1::real, '{24}'), %s",
+            [ids["M-5"], other.pk],
+        )
+        upload = meanwhile(lambda: send(long_csv(*rows_of(by_time=False))))
+        time.sleep(2 * PATIENCE_SECONDS)
+        transaction.set_rollback(True)
+    upload = upload.result(timeout=30)
+    assert (upload.status, upload.attempts, written["anew"]) == (Upload.Status.IMPORTED, 1, 1)
+
+
+def test_two_files_of_meters_without_a_state_follow_each_other():
+    register_meters(["M-0"])
+    rows = [("M-0", stamp, 1) for stamp in stamps("2026-03-01", 24)]
+    first = Upload.objects.get(pk=send(long_csv(("Q", "2026-03-01", 1))).pk)
+    with transaction.atomic(), Merge(first.pk, [Meter.objects.get(serial="M-0").pk]):
+        second = meanwhile(lambda: send(long_csv(*rows)))
+        assert not second.done()
+    assert second.result(timeout=30).status == Upload.Status.IMPORTED

@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from django.db import transaction
 
 from apps.accounts.models import User
 from apps.grid.models import Meter
@@ -8,6 +9,7 @@ from apps.readings import pushing, tasks
 from apps.readings.models import LoadProfile, LoadProfileRevision, MeterState, Upload
 from tests.factories import UserFactory
 from tests.readings.files import hours, long_csv, send, stored
+from tests.threads import meanwhile
 
 pytestmark = pytest.mark.django_db
 ADDRESS = "/api/v1/readings"
@@ -230,3 +232,22 @@ def test_a_push_at_which_the_database_stumbles_takes_no_other_with_it(head_end):
 
 def parsed(meter: str) -> pushing.Push:
     return pushing.parsed(json.dumps(block(meter)).encode(), "head-end", User.objects.get(username="system"))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_meter_that_an_import_holds_is_sent_again_later_and_holds_up_nobody_else(head_end, media, monkeypatch):
+    monkeypatch.setattr(pushing, "PATIENCE", "1s")
+    for sender, meter in (("one", "M-1"), ("two", "M-2")):
+        assert push(head_end, block(meter), f"?sender={sender}").status_code == 200
+    later = block(start="2026-03-01T02:00:00Z")
+    with transaction.atomic():
+        MeterState.objects.select_for_update().get(meter__serial="M-1")
+        waits = meanwhile(lambda: push(head_end, later, "?sender=one"))
+        other = push(head_end, block("M-2", kwh=3.0), "?sender=two")
+        assert (other.status_code, waits.done()) == (200, False)
+        refused = waits.result(timeout=30)
+    assert (refused.status_code, refused["Retry-After"]) == (503, "5")
+    assert "send them again" in refused.json()["detail"]
+    assert stored("M-1", "2026-03-01")[:4] == [1, 2, None, None]
+    assert push(head_end, later, "?sender=one").status_code == 200
+    assert stored("M-1", "2026-03-01")[:4] == [1, 2, 1, 2]

@@ -173,3 +173,19 @@ def test_of_a_large_file_that_fails_at_its_last_days_nothing_is_written(tiny, mo
     assert (len(parts), upload.status, upload.attempts) == (5, Upload.Status.PENDING, 1)
     for model in (LoadProfile, LoadProfileRevision, MeterState, RejectedLine):
         assert not model.objects.exists()
+
+
+@pytest.mark.parametrize("on_disk", [False, True])
+@pytest.mark.parametrize("left", [[0, 1, 2, 3, 4, 0], [2, 3, 4, 2]])
+def test_one_round_of_meters_and_a_little_more_loses_nothing(media, monkeypatch, on_disk, left):
+    for name, size in (("RUN_READINGS", 20), ("GROUP_READINGS", 6), ("RUNS_IN_MEMORY", 0 if on_disk else 3)):
+        monkeypatch.setattr(spill, name, size)
+    meters = [*range(5)] * 4 + left
+    with Spill() as spilled:
+        spilled.add(block(meters, range(len(meters)), range(len(meters))))
+        found = [
+            (meter, minute)
+            for group in spilled.groups()
+            for meter, minute in zip(group.meters.tolist(), group.minutes.tolist(), strict=True)
+        ]
+    assert sorted(found) == sorted((meter, minute) for minute, meter in enumerate(meters))

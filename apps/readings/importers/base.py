@@ -1,10 +1,10 @@
 """What every importer works with. An importer only parses: what stamps and values mean is decided in `assembly`."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from threading import Lock
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 from django.utils.translation import gettext as _
@@ -28,6 +28,10 @@ class Block:
     lines: np.ndarray  # (N,) int32, line of the file, or row of a file without lines; the first is 1
     channels: np.ndarray | None = None  # (N,) int8, models.Channel; None: all of them import
     quality: np.ndarray | None = None  # (N,) int8, readings.quality; None: all of them measured
+
+    def __getitem__(self, rows: np.ndarray | slice) -> Self:
+        found = (getattr(self, column.name) for column in fields(self))
+        return Block(*(None if column is None else column[rows] for column in found))
 
 
 @dataclass(frozen=True)
