@@ -1,12 +1,15 @@
 """Files and JSON as the bodies of requests, for every API that takes them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
+from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 from rest_framework import status
 from rest_framework.exceptions import APIException, ParseError
 from rest_framework.parsers import BaseParser, JSONParser
+
+from apps.unknown_names import refuse_unknown
 
 CHUNK_BYTES = 1024**2
 
@@ -56,10 +59,26 @@ def of_unknown_length(request) -> BinaryIO | None:
 
 
 def file_of(request):
-    """A form's file, or the chunks of the body; None where there is neither."""
+    """A form's file, or the chunks of the body; None where a form has no file."""
     stream = of_unknown_length(request)
     if stream is None:
-        return request.data.get("file")
-    if request.content_type.startswith("multipart/"):
+        # The REST framework does not parse an empty body: it is an empty file.
+        return request.data.get("file", None if is_form(request) else iter(()))
+    if is_form(request):
         raise LengthRequired
     return chunks_of(stream)
+
+
+def is_form(request) -> bool:
+    return request.content_type.startswith("multipart/")
+
+
+def stated_beside(request, known: Iterable[str]) -> QueryDict:
+    """What a request says of its file: in the query, and in the fields of its form, if it is one. A word that nobody
+    knows is refused. Raises ValidationError."""
+    stated = request.query_params.copy()
+    for name, value in request.data.items() if is_form(request) else ():
+        if name != "file":
+            stated[name] = value
+    refuse_unknown(stated, [*known, "name"])
+    return stated

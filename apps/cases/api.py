@@ -9,6 +9,7 @@ from rest_framework.permissions import BasePermission
 
 from apps.cases.models import Case
 from apps.detection import reasons
+from apps.grid.api_filters import InZone
 
 
 class MaySeeCases(BasePermission):
@@ -49,7 +50,7 @@ class AfterFilter(filters.IsoDateTimeFilter):
 
 
 class CaseFilter(filters.FilterSet):
-    zone = filters.CharFilter("consumer__zone__code")
+    zone = InZone("consumer__zone")
     opened_after = AfterFilter("opened_at")
     closed_after = AfterFilter("closed_at")
 

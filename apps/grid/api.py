@@ -12,6 +12,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.response import Response
 
 from apps.file_bodies import JsonBody
+from apps.grid.api_filters import InZone, Text
 from apps.grid.models import (
     Connection,
     Consumer,
@@ -34,6 +35,7 @@ from apps.grid.reference.api import (
     taken,
 )
 from apps.grid.reference.api import api_urls as reference_urls
+from apps.unknown_names import refuse_unknown
 
 MOST_ROWS_AT_ONCE = 10_000
 
@@ -129,14 +131,9 @@ class GridConsumerSerializer(serializers.ModelSerializer):
         fields = ["number", "name", "address", "kind", "zone", "place", "meters", "transformers", "contracts"]
 
 
-class Text(django_filters.CharFilter):
-    def filter(self, queryset, value):
-        return super().filter(queryset, value.replace("\0", "") if value else value)
-
-
 class FeederFilter(django_filters.FilterSet):
     code = Text(help_text="Exact code.")
-    zone = Text(field_name="zone__code", help_text="Code of the zone.")
+    zone = InZone("zone")
 
     class Meta:
         model = Feeder
@@ -153,7 +150,7 @@ class ZoneFilter(django_filters.FilterSet):
 
 class TransformerFilter(django_filters.FilterSet):
     code = Text(help_text="Exact code.")
-    zone = Text(field_name="feeder__zone__code", help_text="Code of the zone.")
+    zone = InZone("feeder__zone")
     feeder = Text(field_name="feeder__code", help_text="Code of the feeder.")
 
     class Meta:
@@ -178,7 +175,7 @@ class MeterFilter(django_filters.FilterSet):
 
 class ConsumerListFilter(django_filters.FilterSet):
     number = Text(help_text="Exact number.")
-    zone = Text(field_name="zone__code", help_text="Code of the zone.")
+    zone = InZone("zone")
     meter = Text(field_name="installations__meter__serial", distinct=True, help_text="Serial of a meter it has or had.")
     transformer = Text(
         field_name="connections__transformer__code", distinct=True, help_text="Code of one that feeds or fed it."
@@ -251,6 +248,7 @@ class UpsertList(GridList):
 
     def upsert(self, request) -> Response:
         options = OptionsSerializer(data=request.query_params)
+        refuse_unknown(request.query_params, options.fields)
         options.is_valid(raise_exception=True)
         rows = json_of(request)
         if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
@@ -259,8 +257,17 @@ class UpsertList(GridList):
             raise serializers.ValidationError(
                 {"detail": f"Send at most {MOST_ROWS_AT_ONCE} at once, or a file to /api/v1/reference."}
             )
-        content = actions.json_lines(rows)
-        return taken(request, content, self.kind, {**options.validated_data, "kind": self.kind})
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        columns = kinds.mapping_of(kinds.KINDS[self.kind], names)
+        refuse_unknown((name for name in names if name not in columns.values()), named(self.kind))
+        # Columns of a file are those that its beginning names: here each object may be the first to name one.
+        content = actions.json_lines([dict.fromkeys(names) | rows[0], *rows[1:]])
+        return taken(request, content, self.kind, {**options.validated_data, "kind": self.kind, "columns": columns})
+
+
+def named(kind: str) -> list[str]:
+    """What members of an object of this kind are called."""
+    return [kinds.heading(one) for one in kinds.KINDS[kind].fields]
 
 
 def upsert_schema(kind: str):

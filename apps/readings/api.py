@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+import django_filters as filters
 from django.conf import settings
 from django.db.models import Count, Sum
 from django.shortcuts import get_object_or_404
@@ -18,7 +19,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from apps.file_bodies import RawBody, TooLarge, file_of
+from apps.file_bodies import RawBody, TooLarge, file_of, stated_beside
 from apps.readings import actions, files, importers, pushing
 from apps.readings.date_order import Order
 from apps.readings.models import RejectedLine, Sender, Upload
@@ -26,6 +27,17 @@ from apps.readings.statements import Statement
 
 REFUSAL = {"type": "object", "properties": {"detail": {"type": "string"}}, "required": ["detail"]}
 MULTIPART_OVERHEAD_BYTES = 64 * 1024
+
+
+class UploadFilter(filters.FilterSet):
+    status = filters.ChoiceFilter(choices=Upload.Status.choices)
+    sender = filters.CharFilter("sender__name", help_text="Exact name of the sender.")
+    since = filters.DateFilter("at", "date__gte", help_text="Uploads that came on this day or later.")
+    until = filters.DateFilter("at", "date__lte", help_text="Uploads that came on this day or before.")
+
+    class Meta:
+        model = Upload
+        fields: list[str] = []
 
 
 class MaySeeUploads(BasePermission):
@@ -123,9 +135,12 @@ class UploadSerializer(serializers.ModelSerializer):
 
 class TakenSerializer(UploadSerializer):
     already = serializers.BooleanField(help_text="True: the same content came before, and nothing was changed.")
+    note = serializers.CharField(
+        help_text="What of the statement had no effect, as the same content was taken before with another; else empty."
+    )
 
     class Meta(UploadSerializer.Meta):
-        fields = [*UploadSerializer.Meta.fields, "already"]
+        fields = [*UploadSerializer.Meta.fields, "already", "note"]
 
 
 class RejectedLineSerializer(serializers.ModelSerializer):
@@ -181,6 +196,7 @@ class Uploads(ListAPIView):
     content_negotiation_class = FormatOfTheFile
     parser_classes = [MultiPartParser, RawBody]
     serializer_class = UploadSerializer
+    filterset_class = UploadFilter
 
     def get_queryset(self):
         return visible_uploads(self.request)
@@ -201,8 +217,10 @@ class Uploads(ListAPIView):
         tags=["uploads"],
         parameters=[
             OpenApiParameter("name", OpenApiTypes.STR, description="Name of the file, where the body is the file."),
+            StatementSerializer,
             IDEMPOTENCY_KEY,
         ],
+        filters=False,
         request={"multipart/form-data": NewUploadSerializer, "application/octet-stream": OpenApiTypes.BINARY},
         responses={
             202: TakenSerializer,
@@ -215,19 +233,21 @@ class Uploads(ListAPIView):
     )
     def post(self, request):
         """Take a file: as multipart form with the statement's fields beside it, or as the body itself with the
-        statement in the query. 202: the file is safe, and is imported in a moment; ask its `url` (also in `Location`).
-        A file that cannot be read at all comes back with the status `failed` and its `error`. 200: the same content
-        came before."""
+        statement in the query, which may also stand beside a form. Words that nobody knows are refused (400). 202: the
+        file is safe, and is imported in a moment; ask its `url` (also in `Location`). A file that cannot be read at all
+        comes back with the status `failed` and its `error`. 200: the same content came before, and `note` says what of
+        this statement had no effect."""
         key = key_of(request)
         file = file_of(request)
         is_form = hasattr(file, "chunks")
         if not file or (not is_form and not isinstance(file, Iterator)):
             raise serializers.ValidationError({"file": ["Send the file in the field `file`, or as the body."]})
-        stated = StatementSerializer(data=request.data if is_form else request.query_params)
-        stated.is_valid(raise_exception=True)
-        statement = dict(stated.validated_data)
+        stated = stated_beside(request, StatementSerializer().fields)
+        name = stated.get("name") or (file.name if is_form else "upload")
+        serializer = StatementSerializer(data=stated)
+        serializer.is_valid(raise_exception=True)
+        statement = dict(serializer.validated_data)
         sender = sender_of(request, statement)
-        name = file.name if is_form else request.query_params.get("name") or "upload"
         return receive(request, file, name, sender, statement, key)
 
 
@@ -247,10 +267,22 @@ def receive(request, file, name: str, sender: str, statement: dict, key: str) ->
         raise DiskFull(str(error)) from None
     except actions.KeyUsedAlready:
         raise KeyUsedAlready from None
-    upload.already = not is_new
+    upload.already, upload.note = not is_new, "" if is_new else unused(upload, statement)
     answer = TakenSerializer(upload, context={"request": request}).data
     status_code = status.HTTP_202_ACCEPTED if is_new else status.HTTP_200_OK
     return Response(answer, status_code, headers={"Location": answer["url"]})
+
+
+def unused(upload: Upload, statement: dict) -> str:
+    """Says what of a statement had no effect, as the content was taken before with another."""
+    asked = [name for name in StatementSerializer().fields if name != "sender" and statement.get(name)]
+    others = {name: getattr(upload, name) for name in asked if getattr(upload, name) != statement[name]}
+    if not others:
+        return ""
+    return _(
+        "This content came before and was not read again. What is stated otherwise now had no effect; it was taken with"
+        " %(taken)s. To have it read otherwise, withdraw that upload and send the file again."
+    ) % {"taken": ", ".join(f"{name} {value or '–'}" for name, value in others.items())}
 
 
 class UploadDetail(RetrieveAPIView):

@@ -8,7 +8,7 @@ from rest_framework import serializers
 from rest_framework.generics import ListAPIView
 from rest_framework.permissions import BasePermission
 
-from apps.grid.models import Zone
+from apps.grid.api_filters import InZone
 from apps.readings.models import ValidationHit
 from apps.readings.validation import reports
 from apps.readings.validation.rules import RULES
@@ -58,12 +58,9 @@ ZONE_CODE = Coalesce("fitted__consumer__zone__code", "meter__transformer__feeder
 class OfMeters(filters.FilterSet):
     """What is told of meters, by whose they are; the rows carry `consumer_number` and `zone`."""
 
-    zone = filters.CharFilter(method="in_zone", help_text="Code of the zone.")
+    zone = InZone("zone")
     meter = filters.CharFilter("meter__serial")
     consumer = filters.CharFilter("consumer_number")
-
-    def in_zone(self, told, name, value):
-        return told.filter(zone__in=Zone.objects.filter(code=value).values("pk"))
 
 
 class ApiHitFilter(OfMeters):

@@ -111,11 +111,12 @@ def test_waiting_ends_with_the_import_or_with_why_it_failed(server, client, paus
 
 
 def test_what_came_before_is_still_known_to_have_come_when_its_import_was_waited_for(server, client, file, capsys):
-    first = {**IMPORTED, "url": f"{server.address}/x", "already": True}
+    first = {**IMPORTED, "url": f"{server.address}/x", "already": True, "note": "Taken otherwise."}
     server.answers = [(200, first, {}), (200, {**IMPORTED}, {})] * 2
-    assert client.upload(file, wait=True).already
+    again = client.upload(file, wait=True)
+    assert (again.already, again.note) == (True, "Taken otherwise.")
     assert main(["--address", server.address, "--key", "secret", "--quiet", str(file)]) == 0
-    assert capsys.readouterr().out.endswith(", known already\n")
+    assert capsys.readouterr().out.endswith(", known already\nTaken otherwise.\n")
 
 
 def test_a_long_push_goes_in_parts_and_refusals_keep_their_places(server, client, monkeypatch):

@@ -225,6 +225,37 @@ def test_consumers_and_meters_are_added_and_changed_as_json(desk):
     assert desk.patch("/api/v1/grid/consumers", {"a": 1}, content_type="application/json").status_code == 400
 
 
+def test_what_nobody_knows_is_refused_by_name_and_nothing_is_changed(desk):
+    address = "/api/v1/grid/consumers"
+    rows = [{"consumer": "C-8"}, {"consumer": "C-9", "foo": 1, "Zählr": "M-1"}]
+    answer = desk.patch(address, rows, content_type="application/json")
+    assert (answer.status_code, list(answer.json())) == (400, ["foo", "Zählr"])
+    assert "There are: consumer, name, address" in answer.json()["foo"][0]
+    misspelt = desk.patch(f"{address}?dryrun=true", rows[:1], content_type="application/json")
+    assert list(misspelt.json()) == ["dryrun"]
+    exchange = {"consumer": "C-1", "serial": "M-9", "on": "2026-04-01", "last_register": 7}
+    answer = desk.post("/api/v1/grid/meter-replacements", exchange, content_type="application/json")
+    assert list(answer.json()) == ["last_register"]
+    file = SimpleUploadedFile("c.csv", b"consumer,zone\nC-8,NORTH\n")
+    assert list(desk.post("/api/v1/reference", {"file": file, "dryrun": "true"}).json()) == ["dryrun"]
+    assert not ReferenceImport.objects.exists()
+
+
+def test_a_member_that_only_a_late_object_has_is_taken(desk):
+    rows = [*({"consumer": f"D-{n}"} for n in range(600)), {"consumer": "D-600", "address": "Mill Lane 9"}]
+    assert desk.patch("/api/v1/grid/consumers", rows, content_type="application/json").json()["created"] == 601
+    assert Consumer.objects.get(number="D-600").address == "Mill Lane 9"
+
+
+@pytest.mark.parametrize("content", [b"", b" \n"])
+def test_an_empty_file_is_said_to_be_empty_however_it_comes(desk, content):
+    form = desk.post("/api/v1/reference", {"file": SimpleUploadedFile("c.csv", content)})
+    raw = desk.post("/api/v1/reference", content, content_type="text/csv")
+    for answer in (form, raw):
+        assert (answer.status_code, answer.json()["status"]) == (200, "failed")
+        assert answer.json()["error"] == "The file is empty. Send the export again."
+
+
 def test_a_meter_is_replaced_by_api(desk):
     body = {"consumer": "C-1", "serial": "M-9", "on": "2026-04-01", "last_register_kwh": 812.5}
     told = desk.post("/api/v1/grid/meter-replacements", body, content_type="application/json").json()

@@ -108,16 +108,57 @@ def test_an_order_of_dates_that_is_none_is_told_with_those_there_are(head_end):
     assert post(head_end, date_order="dmy").json() == {"date_order": ["“dmy” is neither day_first nor month_first."]}
 
 
+@pytest.mark.parametrize("field", ["timezon", "sendr", "date-order", "kwh"])
+def test_a_word_that_nobody_knows_is_refused_wherever_it_is_said(head_end, field):
+    raw = head_end.post(f"{ADDRESS}?{field}=UTC", FILE, content_type="text/csv")
+    form = post(head_end, **{field: "UTC"})
+    beside_a_form = head_end.post(f"{ADDRESS}?{field}=UTC", {"file": SimpleUploadedFile("a.csv", FILE)})
+    for answer in (raw, form, beside_a_form):
+        assert (answer.status_code, list(answer.json())) == (400, [field])
+        assert "There are: sender, timezone, stamps," in answer.json()[field][0]
+    assert not Upload.objects.exists()
+
+
+def test_the_query_may_state_beside_a_form_what_the_form_does_not(head_end):
+    form = {"file": SimpleUploadedFile("a.csv", FILE), "unit": "Wh", "name": "named.csv"}
+    head_end.post(f"{ADDRESS}?timezone=%2B02:00&unit=MWh", form)
+    upload = Upload.objects.get()
+    assert (upload.timezone, upload.unit, upload.name) == ("+02:00", "Wh", "named.csv")
+
+
+def test_a_statement_that_had_no_effect_is_told(head_end):
+    first, same = post(head_end).json(), post(head_end).json()
+    assert (first["note"], same["note"], same["already"]) == ("", "", True)
+    again = post(head_end, unit="Wh", multiplier="2").json()
+    assert "it was taken with unit kWh, multiplier 1.0." in again["note"]
+    assert "withdraw that upload" in again["note"]
+
+
+def test_uploads_are_chosen_by_status_sender_and_day(head_end):
+    post(head_end, sender="north")
+    post(head_end, b"nothing", sender="south")
+
+    def count(**query):
+        answer = head_end.get(ADDRESS, query)
+        return answer.json()["count"] if answer.status_code == 200 else answer.status_code
+
+    assert (count(status="failed"), count(status="pending"), count(status="imported"), count()) == (1, 1, 0, 2)
+    assert (count(status="nonsense"), count(sender="north"), count(sender="nobody")) == (400, 1, 0)
+    assert (count(since="2000-01-01"), count(until="2000-01-01"), count(since="soon")) == (2, 0, 400)
+
+
 def test_no_file_at_all_is_said_so(head_end):
     assert "file" in head_end.post(ADDRESS, {"unit": "kWh"}).json()
 
 
 @pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n\x1a\n"])
 def test_a_file_that_is_none_comes_back_as_failed_with_its_reason(head_end, content):
-    answer = post(head_end, content)
-    assert answer.status_code == 202
-    assert answer.json()["status"] == "failed"
-    assert answer.json()["error"]
+    form = post(head_end, content)
+    raw = head_end.post(ADDRESS, content, content_type="text/csv")
+    for answer in (form, raw):
+        assert (answer.status_code, answer.json()["status"]) == (202, "failed")
+    assert form.json()["error"] == raw.json()["error"]
+    assert form.json()["error"] == "The file is empty. Send the export again." or content
 
 
 def test_a_file_over_the_limit_is_answered_with_413(head_end, settings):

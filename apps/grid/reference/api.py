@@ -16,9 +16,10 @@ from rest_framework.permissions import BasePermission
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from apps.file_bodies import JsonBody, RawBody, TooLarge, chunks_of, file_of, of_unknown_length
+from apps.file_bodies import JsonBody, RawBody, TooLarge, chunks_of, file_of, of_unknown_length, stated_beside
 from apps.grid.models import Consumer, ReferenceImport
 from apps.grid.reference import actions, kinds, replacing
+from apps.unknown_names import refuse_unknown
 
 ERROR_BODY = {"type": "object", "properties": {"detail": {"type": "string"}}}
 Kind = ReferenceImport.Kind
@@ -159,15 +160,16 @@ class References(ListAPIView):
     )
     def post(self, request):
         """Take a CSV or GeoJSON file, packed or not: as multipart form with the options beside it, or as the body
-        itself with them in the query. 200: it is done, or has failed with its `error`. 202: it is large and a worker's;
-        ask its `url`."""
+        itself with them in the query. Words that nobody knows are refused (400). 200: it is done, or has failed with
+        its `error`. 202: it is large and a worker's; ask its `url`."""
         file = file_of(request)
         is_form = hasattr(file, "chunks")
         if not file or (not is_form and not isinstance(file, Iterator)):
             raise serializers.ValidationError({"file": ["Send the file in the field `file`, or as the body."]})
-        options = ReferenceOptionsSerializer(data=request.data if is_form else request.query_params)
+        stated = stated_beside(request, ReferenceOptionsSerializer().fields)
+        name = stated.get("name") or (file.name if is_form else "")
+        options = ReferenceOptionsSerializer(data=stated)
         options.is_valid(raise_exception=True)
-        name = file.name if is_form else request.query_params.get("name") or "reference"
         with refusals_answered():
             content = actions.received(file.chunks() if is_form else file)
         return taken(request, content, name, options.validated_data)
@@ -281,7 +283,10 @@ class MeterReplacements(APIView):
     def post(self, request):
         """A consumer's meter ends on a day and another begins; the consumer keeps one history across both. The answer
         is the import that did it, or `failed` with the `error`; it can be taken back like any other."""
-        stated = MeterReplacementSerializer(data=json_of(request))
+        sent = json_of(request)
+        stated = MeterReplacementSerializer(data=sent)
+        if isinstance(sent, dict):
+            refuse_unknown(sent, stated.fields)
         stated.is_valid(raise_exception=True)
         data = dict(stated.validated_data)
         number = data.pop("consumer")

@@ -44,6 +44,7 @@ class Upload:
     rejected: int = 0
     rejected_url: str = ""
     already: bool = False  # the same content came before, and nothing was changed
+    note: str = ""  # what of the statement had no effect, as the content had come with another
     raw: dict[str, Any] = field(default_factory=dict, repr=False)  # all that the server said
 
     @classmethod
@@ -127,8 +128,8 @@ class Client:
         found = Upload.of(answer)
         if not wait:
             return found
-        # Only the first answer says it: the upload itself is the same, whoever sent it again.
-        return replace(self.wait(found, progress=progress), already=found.already)
+        # Only the first answer says these: the upload itself is the same, whoever sent it again.
+        return replace(self.wait(found, progress=progress), already=found.already, note=found.note)
 
     def push(
         self, readings: "Iterable[Block] | Any", *, interval_minutes: int | None = None, **statement: Any

@@ -44,7 +44,9 @@ def said(upload) -> str:
         found += f", {upload.rejected:,} lines rejected ({upload.rejected_url})"
     if upload.held_meters:
         found += f", {len(upload.held_meters):,} unknown meters wait"
-    return found + (", known already" if upload.already else "")
+    if upload.already:
+        found += ", known already"
+    return found + (f"\n{upload.note}" if upload.note else "")
 
 
 if __name__ == "__main__":
