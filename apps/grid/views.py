@@ -1,7 +1,7 @@
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.core.paginator import Paginator
-from django.db.models import Q
+from django.db.models import Max, Prefetch, Q
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -11,7 +11,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from apps.grid import actions
 from apps.grid.forms import AssignZoneForm
-from apps.grid.models import Consumer, Zone
+from apps.grid.models import Consumer, Meter, Zone
 
 CONSUMERS_ON_A_PAGE = 50
 
@@ -34,7 +34,9 @@ def consumers_unassigned(request) -> HttpResponse:
         else:
             messages.error(request, next(iter(form.errors.values()))[0])
         return redirect(request.get_full_path())
-    listed = found.prefetch_related("installations__meter__state").order_by("number")
+    # A meter that is read once in a billing cycle has no state of days.
+    meters = Meter.objects.select_related("state").annotate(read_until=Max("register_reads__end"))
+    listed = found.prefetch_related(Prefetch("installations__meter", queryset=meters)).order_by("number")
     context = {
         "form": form,
         "page": Paginator(listed, CONSUMERS_ON_A_PAGE).get_page(request.GET.get("page")),

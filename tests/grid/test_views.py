@@ -1,8 +1,13 @@
+import re
+from datetime import date
+
+import numpy as np
 import pytest
 from django.urls import reverse
 
 from apps.grid.actions import register_meters
 from apps.grid.models import Consumer, Zone
+from apps.readings.models import RegisterRead
 from tests import factories
 
 
@@ -36,6 +41,16 @@ def test_nothing_ticked_is_said(client, sam, north, waiting):
 def test_a_search_for_what_no_text_can_hold_is_no_500(client, sam, waiting):
     client.force_login(sam)
     assert client.get(reverse("consumers_unassigned") + "?q=%00m-1").status_code == 200
+
+
+def test_readings_of_days_and_of_billing_cycles_both_say_how_far_data_goes(client, sam, waiting):
+    days, cycles, _silent = (consumer.installations.get().meter for consumer in waiting)
+    factories.store_profiles(days, date(2026, 3, 1), np.ones((2, 24)))
+    january = {"start": date(2026, 1, 1), "end": date(2026, 1, 31)}
+    RegisterRead.objects.create(meter=cycles, kwh=100, upload=factories.UploadFactory(), **january)
+    client.force_login(sam)
+    page = client.get(reverse("consumers_unassigned")).content.decode()
+    assert re.findall(r'<td class="num">(.*?)</td>', page) == ["2 Mar 2026", "31 Jan 2026", "–"]
 
 
 @pytest.fixture
