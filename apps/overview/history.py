@@ -1,5 +1,6 @@
 """One consumer over time: what was measured, thought, visited and decided."""
 
+import math
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -17,6 +18,7 @@ from apps.readings.models import Channel, RegisterRead
 
 SCORES_SHOWN = 60
 PERIODS_SHOWN = 36
+DATES_APART = 3  # parts of the axis of billing cycles: more dates have no room on a phone
 
 
 @dataclass(frozen=True)
@@ -148,21 +150,41 @@ def billing_periods(found: Evidence) -> list[Period]:
     return [Period(read) for read in own[:PERIODS_SHOWN]][::-1]
 
 
-def steps(periods: list[Period]) -> str:
-    """An SVG path in a box of 600 by 100: mean kWh a day over each cycle; a gap where a time was not read."""
+@dataclass(frozen=True)
+class Steps:
+    """Mean kWh a day over each cycle, and what the axes say."""
+
+    path: str  # SVG, in a box of 600 by 100; a gap where a time was not read
+    top: float  # kWh a day at the upper edge
+    dates: list[date]  # equally far apart, the last one after the last cycle
+
+    @property
+    def half(self) -> float:
+        return self.top / 2
+
+
+def steps(periods: list[Period]) -> Steps | None:
     if not periods:
-        return ""
-    first, last = periods[0].read.start, max(period.read.end for period in periods) + timedelta(days=1)
-    most = max(period.kwh_per_day for period in periods) or 1.0
+        return None
+    first, last = periods[0].read.start, max(next_begin(period) for period in periods)
+    top = round_above(max(period.kwh_per_day for period in periods))
     drawn, end = [], None
     for period in periods:
         left, right = (
             600 * (day - first).days / (last - first).days for day in (period.read.start, next_begin(period))
         )
-        height = 100 - 100 * period.kwh_per_day / most
+        height = 100 - 100 * period.kwh_per_day / top
         drawn.append(f"{'L' if end == period.read.start else 'M'}{left:.1f},{height:.1f}H{right:.1f}")
         end = next_begin(period)
-    return "".join(drawn)
+    return Steps("".join(drawn), top, [first + part * (last - first) / DATES_APART for part in range(DATES_APART + 1)])
+
+
+def round_above(kwh: float) -> float:
+    """1, 2 or 5 times a power of ten."""
+    if kwh <= 0:
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(kwh))
+    return next(times * power for times in (1, 2, 5, 10) if times * power >= kwh)
 
 
 def next_begin(period: Period) -> date:

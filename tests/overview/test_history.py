@@ -1,5 +1,6 @@
 """One consumer's history on its page."""
 
+import re
 from datetime import date
 
 import pytest
@@ -30,6 +31,24 @@ def test_billing_cycles_show_as_steps_with_their_numbers(media, client, sam):
     page = client.get(f"/consumers/{link.consumer.number}/").content.decode()
     assert 'd="M0.0,0.0H206.7L206.7,50.0H393.3L393.3,0.0H600.0"' in page
     assert "3 cycles" in page
+    assert ["10", "5", "0"] == re.findall(r"<span>([\d.]+)</span>", page)
+    assert ["1 Jan 2025", "31 Jan 2025", "2 Mar 2025", "1 Apr 2025"] == re.findall(r"<span>(\d+ \w+ 2025)</span>", page)
+
+
+def test_a_meter_that_is_read_once_in_a_billing_cycle_is_not_told_to_wait_for_readings(client, sam):
+    link = InstallationFactory()
+    january = {"start": date(2025, 1, 1), "end": date(2025, 1, 31)}
+    RegisterRead.objects.create(meter=link.meter, kwh=100, upload=UploadFactory(), **january)
+    client.force_login(sam)
+    page = client.get(f"/consumers/{link.consumer.number}/").content.decode()
+    assert "No readings yet" not in page
+    assert "Not scored yet" not in page
+    assert page.count("read once in a billing cycle") == 2
+
+
+@pytest.mark.parametrize(("kwh", "top"), [(10, 10), (10.1, 20), (0.3, 0.5), (7, 10), (0, 1), (99.9, 100)])
+def test_an_axis_ends_with_a_round_number(kwh, top):
+    assert history.round_above(kwh) == pytest.approx(top)
 
 
 def test_a_cycle_in_which_the_meter_was_somebody_elses_is_not_shown():
