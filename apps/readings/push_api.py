@@ -28,6 +28,7 @@ from apps.readings.api import (
 )
 from apps.readings.assembly import INTERVALS
 from apps.readings.importers.base import FileFault
+from apps.unknown_names import refuse_unknown
 
 
 class Busy(APIException):
@@ -137,12 +138,13 @@ class Readings(APIView):
         nothing; another value for a time that is known replaces it."""
         stated = {}
         if request.query_params:  # most pushes state nothing, and a serializer takes long beside one
+            refuse_unknown(request.query_params, ["sender", "timezone"])
             serializer = StatementSerializer(data=request.query_params)
             serializer.is_valid(raise_exception=True)
             stated = serializer.validated_data
         clock, sender = stated.get("timezone", ""), sender_of(request, stated)
         key = key_of(request)
-        chunks = file_of(request) or iter(())
+        chunks = file_of(request)
         body = b""
         for chunk in chunks:
             body += chunk

@@ -27,7 +27,7 @@ from apps.grid.actions import register_meters
 from apps.grid.models import Meter
 from apps.readings import copying, files, json_blocks, meters, partitions, times
 from apps.readings.assembly import Assembler, Columns, Days, Fallback
-from apps.readings.importers.base import Reading, Rejects
+from apps.readings.importers.base import FileFault, Reading, Rejects
 from apps.readings.merge import Merge, date_of, waited_in_vain
 from apps.readings.models import Channel, HeldMeter, Sender, Upload, upload_path
 from apps.readings.statements import Statement
@@ -105,6 +105,8 @@ def take(*, body: bytes, sender: str, by: User, clock: str = "") -> Push:
 
 def parsed(body: bytes, sender: str, by: User, clock: str = "") -> Push:
     raw = json_blocks.raw_blocks(body)
+    if not raw:
+        raise FileFault(_("There is nothing in it. Send at least one block of meter, start, interval_minutes and kwh."))
     reading = Reading(Rejects(settings.PUSH_REFUSALS_TOLD))
     found = json_blocks.read(raw, reading, clock)
     parts, duplicates = [], 0

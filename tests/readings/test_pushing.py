@@ -140,6 +140,20 @@ def test_a_body_that_holds_no_blocks_is_said_so(head_end, body):
     assert answer.json()["detail"]
 
 
+@pytest.mark.parametrize("body", [[], {"readings": []}])
+def test_a_body_with_nothing_in_it_is_said_so(head_end, body):
+    answer = push(head_end, body)
+    assert answer.status_code == 400
+    assert answer.json()["detail"].startswith("There is nothing in it. Send at least one block")
+
+
+@pytest.mark.parametrize("query", ["?timezon=UTC", "?unit=Wh", "?name=a"])
+def test_a_word_that_a_push_does_not_know_is_refused(head_end, query):
+    answer = push(head_end, block(), query)
+    assert (answer.status_code, list(answer.json())) == (400, [query[1:].partition("=")[0]])
+    assert not Upload.objects.exists()
+
+
 def test_starts_without_a_zone_are_times_of_the_stated_one(head_end):
     push(head_end, block(start="2026-03-01T05:00:00"), "?timezone=%2B02:00")
     assert stored("M-1", "2026-03-01")[3:5] == [1, 2]
