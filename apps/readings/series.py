@@ -11,7 +11,7 @@ from apps.readings.importers.base import Block
 from apps.readings.models import Channel
 
 DAY = 1440
-SLOTS_AT_ONCE = 8_000_000
+SLOTS_AT_ONCE = 4_000_000
 
 
 @dataclass(frozen=True)
