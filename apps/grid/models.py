@@ -6,7 +6,7 @@ from django.conf import settings
 from django.contrib.gis.db import models
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateRangeField, RangeOperators
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 
@@ -141,6 +141,12 @@ class ConsumerQuerySet(models.QuerySet):
         if user.sees_everything:
             return self
         return self.filter(zone__in=Zone.objects.visible_to(user))
+
+    def left_behind(self):
+        """Made for a meter that nobody knew and that measures somebody else by now; nobody has named or placed them."""
+        unknown = {"zone__code": Zone.UNASSIGNED, "kind": Consumer.Kind.UNKNOWN, "name": "", "address": ""}
+        named_after = Meter.objects.filter(serial=OuterRef("number"))
+        return self.filter(Exists(named_after), **unknown, place=None, installations=None)
 
 
 class Consumer(models.Model):

@@ -23,6 +23,7 @@ def consumers_unassigned(request) -> HttpResponse:
     """Consumers that came with a file and that nobody has placed yet."""
     text = request.GET.get("q", "").replace("\0", "").strip()
     waiting = Consumer.objects.visible_to(request.user).filter(zone__code=Zone.UNASSIGNED)
+    waiting = waiting.exclude(pk__in=Consumer.objects.left_behind())
     found = waiting.filter(Q(number__icontains=text) | Q(installations__meter__serial__icontains=text)).distinct()
     form = AssignZoneForm(request.POST or None, user=request.user, found=found)
     if request.method == "POST":

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from apps.accounts.models import User
 from apps.cases.casefile import Evidence
 from apps.cases.models import Case
 from apps.detection.models import RiskScore
@@ -68,6 +69,14 @@ def timeline(scores: list[RiskScore], cases: list[Case], found: Evidence) -> lis
     ]
     lines += meter_lines(found.installations)
     return sorted(lines, key=lambda line: line.day, reverse=True)
+
+
+def taken_by(consumer: Consumer, user: User) -> Consumer | None:
+    """To whom the meter went that this consumer was made for, as far as the reader may see them."""
+    visible = Consumer.objects.visible_to(user)
+    links = Installation.objects.filter(meter__serial=consumer.number, consumer__in=visible)
+    last = links.select_related("consumer").order_by("valid").last()
+    return last and last.consumer
 
 
 def kind_in_words(score: RiskScore) -> str:

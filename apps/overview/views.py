@@ -96,6 +96,8 @@ def consumer(request, number: str):
         return live.nothing_new()
     score = found.standing.score if hasattr(found, "standing") else None
     evidence = casefile.evidence(found, request.user, score and score.onset_on)
+    if score and score.score is None and not evidence.installations:
+        score = None  # it counted the days of a meter that is somebody else's by now
     cases = list(found.cases.select_related("inspection", "assignee").order_by("-opened_at"))
     scores = history.scores_of(found)
     periods = history.billing_periods(evidence)
@@ -105,6 +107,7 @@ def consumer(request, number: str):
         "summary": score and reasons.summary(score),
         "reasons": casefile.worded(score) if score else [],
         "evidence": evidence,
+        "taken_by": None if evidence.installations else history.taken_by(found, request.user),
         "suspicion": score and casefile.suspicion(score, evidence),
         "balance": casefile.balance_at(found, evidence, request.user),
         "chart": casefile.chart(evidence, score),

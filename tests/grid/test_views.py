@@ -53,6 +53,19 @@ def test_readings_of_days_and_of_billing_cycles_both_say_how_far_data_goes(clien
     assert re.findall(r'<td class="num">(.*?)</td>', page) == ["2 Mar 2026", "31 Jan 2026", "–"]
 
 
+def test_who_was_made_for_a_meter_that_went_elsewhere_waits_for_no_zone(client, sam, north, waiting):
+    gone, named, _stays = waiting
+    named.name = "Kim"
+    named.save()
+    for consumer in (gone, named):
+        consumer.installations.update(consumer=factories.ConsumerFactory(zone=north))
+    # A list of consumers named this one, and nothing about it yet.
+    Consumer.objects.create(number="C-1", zone=gone.zone)
+    client.force_login(sam)
+    listed = client.get(reverse("consumers_unassigned")).context["page"]
+    assert [consumer.number for consumer in listed] == ["C-1", "M-2", "X-3"]
+
+
 @pytest.fixture
 def admin(client, sam):
     sam.is_staff = sam.is_superuser = True
