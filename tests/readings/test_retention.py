@@ -34,6 +34,11 @@ def old_and_new():
     return old
 
 
+def test_where_there_is_nothing_to_forget_it_is_said():
+    send(long_csv(*hours(day="2026-03-01")))
+    assert "\n  nothing: all that there is came later\n" in forget("--older-than", "5y", "--dry-run")
+
+
 def test_a_dry_run_says_what_would_go_and_leaves_it(old_and_new):
     said = forget("--older-than", "5y", "--dry-run")
     assert "before 2021-03-01" in said

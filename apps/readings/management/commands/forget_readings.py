@@ -17,10 +17,14 @@ class Command(BaseCommand):
     def handle(self, *, older_than, dry_run, **options):
         before = retention.beginning_of_kept(np.datetime64(times.today(), "D").item(), years(older_than))
         self.stdout.write(f"{'Would forget' if dry_run else 'Forgetting'} what lies before {before}:")
+        found = False
         for one in retention.forget(before, dry_run=dry_run):
             if one.count or one.bytes:
+                found = True
                 size = f", {one.bytes / 1e6:,.1f} MB" if one.bytes else ""
                 self.stdout.write(f"  {one.what}: {one.count:,}{size}")
+        if not found:
+            self.stdout.write("  nothing: all that there is came later")
         self.stdout.write("Nothing was changed." if dry_run else "Done.")
 
 
