@@ -94,6 +94,16 @@ def test_a_file_with_decimal_commas_semicolons_and_german_words(give, north):
     )
 
 
+def test_links_and_their_days_are_known_by_german_names():
+    names = ["Kundennummer", "Zähler", "Zähler seit", "Transformator", "Trafo seit", "Vertrag", "Vertrag ab"]
+    assert kinds.guess(names) == (
+        "consumers",
+        dict(zip(("number", "meter", "meter_from", "transformer", "transformer_from", "contract", "contract_from"),
+                 names, strict=True)),
+    )  # fmt: skip
+    assert kinds.guess(["Transformator", "Abgang", "kVA"])[0] == "transformers"
+
+
 def test_titles_above_the_names_of_columns_are_left_out(give, grid):
     found = give("Customers of the north\nas of 1 May 2026;;\n\nconsumer;name;zone\nC-1;Anne;NORTH\nC-2;Bo;NOWHERE\n")
     assert (found.kind, found.changed) == ("consumers", 1)

@@ -136,7 +136,8 @@ def test_a_meter_is_replaced_on_its_consumers_page(desk):
     page = desk.post(address, {"serial": "M-1", "on": "2026-04-01"}).content.decode()
     assert "This is the meter that is there now" in page
     assert "came on 1 Jan 2024" in desk.post(address, {"serial": "M-9", "on": "2020-04-01"}).content.decode()
-    assert "is at the consumer C-2" in desk.post(address, {"serial": "M-2", "on": "2026-04-01"}).content.decode()
+    refused = desk.post(address, {"serial": "M-2", "on": "2026-04-01"})
+    assert refused.context["form"].non_field_errors()[0].startswith("M-2 is at the consumer C-2")
     answer = desk.post(address, {"serial": "M-9", "on": "2026-04-01", "last_register_kwh": "812.5"})
     assert answer.url == reverse("consumer", args=["C-1"])
     page = desk.get(answer.url).content.decode()
@@ -254,6 +255,16 @@ def test_an_empty_file_is_said_to_be_empty_however_it_comes(desk, content):
     for answer in (form, raw):
         assert (answer.status_code, answer.json()["status"]) == (200, "failed")
         assert answer.json()["error"] == "The file is empty. Send the export again."
+
+
+def test_a_file_that_one_row_stops_says_so_of_one_row(give, grid):
+    rows = [{"consumer": "C-1"}, {"consumer": "C-3", "zone": "NOWHERE"}]
+    as_file = give("consumer,zone\nC-1,\nC-3,NOWHERE\n", strict=True)
+    as_objects = give(actions.json_lines(rows), strict=True)
+    two = give("consumer,zone\nC-3,NOWHERE\nC-4,NOWHERE\n", strict=True)
+    assert as_file.error.startswith("1 row is refused, so nothing was taken. Line 3: the zone NOWHERE")
+    assert as_objects.error.startswith("1 row is refused, so nothing was taken. Object 2: the zone NOWHERE")
+    assert two.error.startswith("2 rows are refused, so nothing was taken. Line 2: the zone NOWHERE")
 
 
 def test_a_meter_is_replaced_by_api(desk):

@@ -33,6 +33,16 @@ def replacement_faults(*, consumer: Consumer, serial: str, on: date) -> dict[str
     return faults
 
 
+def why_not(found: ReferenceImport) -> str:
+    """Why an exchange failed, for a person who sees no file and no rows of one."""
+    if not found.refused_lines:
+        return found.error
+    reason = found.refused_lines[0][1]
+    for row in range(1, found.rows + 1):
+        reason = reason.removeprefix(_("object %(n)d: ") % {"n": row})
+    return reason[:1].upper() + reason[1:] + "."
+
+
 def replace_meter(
     *,
     consumer: Consumer,

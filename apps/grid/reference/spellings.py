@@ -37,7 +37,10 @@ METER_WORDS = words(
 TRANSFORMER_WORDS = words(
     "transformer", "transformer_id", "transformer_no", "transformer_code", "transformer_number", "dt", "dt_code",
     "dtr", "dtr_code", "substation", "trafo", "trafostation", "ortsnetzstation", "station", "transformateur", "poste",
-    "poste_dp", "transformador", "ct", "centro_de_transformacion", "codigo_ct", "nettstasjon",
+    "poste_dp", "transformador", "ct", "centro_de_transformacion", "codigo_ct", "nettstasjon", "transformator",
+    "transformatorstation", "transformator_nr", "trafo_nr", "trafo_id", "umspannstation", "netzstation",
+    "poste_de_transformation", "posto_de_transformacao", "trasformatore", "cabina", "trafo_no", "stacja",
+    "stacja_transformatorowa",
 )  # fmt: skip
 FEEDER_WORDS = words(
     "feeder", "feeder_id", "feeder_no", "feeder_code", "feeder_name", "circuit", "circuit_id", "line", "line_id",
@@ -86,6 +89,23 @@ UNTIL_WORDS = words(
     "until", "valid_to", "valid_until", "to", "end", "end_date", "date_to", "removed", "removed_on", "removal_date",
     "effective_to", "bis", "gultig_bis", "gueltig_bis", "ausbau", "ausbaudatum", "ende", "au", "fin", "date_fin",
     "date_depose", "hasta", "fecha_fin", "fecha_baja", "fecha_retiro", "fim", "data_fim",
+)  # fmt: skip
+METER_FROM_WORDS = FROM_WORDS | words(
+    "meter_from", "meter_since", "zahler_seit", "zaehler_seit", "zahler_ab", "zaehler_ab", "compteur_depuis",
+    "contador_desde", "medidor_desde", "contatore_dal", "meter_sinds", "meter_vanaf", "licznik_od",
+)  # fmt: skip
+TRANSFORMER_FROM_WORDS = words(
+    "transformer_from", "transformer_since", "connected_from", "connected_on", "trafo_seit", "trafo_ab",
+    "transformator_seit", "transformator_ab", "transformateur_depuis", "transformador_desde", "trasformatore_dal",
+    "transformator_sinds", "transformator_vanaf", "transformator_od",
+)  # fmt: skip
+CONTRACT_FROM_WORDS = words(
+    "contract_from", "contract_since", "contract_start", "vertragsbeginn", "vertrag_seit", "vertrag_ab", "move_in",
+    "einzug", "contrat_depuis", "contrato_desde", "contratto_dal", "contract_sinds", "contract_vanaf", "umowa_od",
+)  # fmt: skip
+CONTRACT_UNTIL_WORDS = words(
+    "contract_until", "contract_end", "vertragsende", "vertrag_bis", "move_out", "auszug", "contrato_hasta",
+    "contrato_ate", "contratto_fino_al", "contract_tot", "umowa_do",
 )  # fmt: skip
 STATUS_WORDS = words("status", "contract_status", "state", "vertragsstatus", "statut", "estado", "situacao")
 

@@ -170,7 +170,7 @@ def meter_replace(request, number: str):
         if found.status != ReferenceImport.Status.FAILED:
             messages.success(request, _("The meter is replaced. Grid data lists the change, and can take it back."))
             return redirect("consumer", consumer.number)
-        form.add_error(None, found.error)
+        form.add_error(None, replacing.why_not(found))
     return render(request, "grid/meter_replace.html", {"consumer": consumer, "form": form, "current": form.current})
 
 

@@ -9,6 +9,7 @@ from django.db import DatabaseError, connection, connections, transaction
 from django.db.models import Case, F, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from apps import claims
 from apps.faults import FileFault
@@ -114,10 +115,16 @@ def _undo(reference: ReferenceImport, progress: "Progress") -> bool:
 
 def _fail(reference: ReferenceImport, found: dict) -> None:
     line, reason, _text = found["refused_lines"][0]
-    error = _("%(count)d rows are refused, so nothing was taken. Line %(line)d: %(reason)s.") % {
+    error = ngettext(
+        "%(count)d row is refused, so nothing was taken. %(place)s.",
+        "%(count)d rows are refused, so nothing was taken. %(place)s.",
+        found["refused"],
+    ) % {
         "count": found["refused"],
-        "line": line,
-        "reason": reason,
+        # Of objects the reason names the place itself.
+        "place": _("Line %(line)d: %(reason)s") % {"line": line, "reason": reason}
+        if reference.format == "csv"
+        else reason[:1].upper() + reason[1:],
     }
     found |= {"status": Status.FAILED, "error": error, "created": 0, "changed": 0, "same": 0}
     ReferenceImport.objects.filter(pk=reference.pk, status=Status.PENDING).update(**found)
