@@ -88,6 +88,8 @@
     const part = { color: c("accent", 0.3), borderColor: c("accent"), borderWidth: 1 };
     const bar = (value, day) => (incomplete.has(day) ? { value, itemStyle: part } : value);
     const top = Math.max(...values.filter((value) => value !== null), ...(data.band && !hours ? data.band[2].map((v) => v || 0) : [0]));
+    const exported = hours ? null : data.exported;
+    const foot = exported ? -Math.ceil(Math.max(...exported) * 11) / 10 : 0;
     const series = [{
       name: "own", type: hours ? "line" : "bar", data: hours ? measured : measured.map(bar), stack: "own", xAxisIndex: 0, yAxisIndex: 0, barCategoryGap: count > 120 ? "10%" : "25%",
       itemStyle: { color: c("accent") }, lineStyle: { width: 1, color: c("accent") }, symbol: "none", sampling: hours ? "minmax" : undefined, z: 2,
@@ -96,6 +98,8 @@
       ? { type: "line", name: "sender", xAxisIndex: 0, yAxisIndex: 0, data: onAxis(senders, values.length), symbolSize: 3, itemStyle: { color: c("accent") }, lineStyle: { color: c("accent"), width: 1, type: "dashed" }, z: 2 }
       : { type: "bar", name: "sender", xAxisIndex: 0, yAxisIndex: 0, data: onAxis(sendersByDay, count), stack: "own",
         itemStyle: { color: c("accent", 0.08), borderColor: c("accent"), borderType: "dashed", borderWidth: 1 }, z: 2 });
+    if (exported) series.push({ type: "bar", name: "exported", xAxisIndex: 0, yAxisIndex: 0, stack: "own", itemStyle: { color: c("good") }, z: 2,
+      data: exported.map((value) => (value === null ? null : -value)) });
     if (data.band && !hours) {
       const [low, middle, high] = data.band;
       const line = { type: "line", symbol: "none", lineStyle: { width: 0 }, xAxisIndex: 0, yAxisIndex: 0, silent: true, stack: "band", z: 3 };
@@ -123,10 +127,10 @@
       renderItem({ coordSys: { x: left, y, width, height } }, api) {
         const x = api.coord([api.value(0), 0])[0] - api.size([1, 0])[0] / 2;
         if (x < left - 1 || x > left + width) return null;
-        const foot = heatmap ? chart.getHeight() - 58 : y + height;
+        const ground = heatmap ? chart.getHeight() - 58 : y + height;
         const text = `${words.onset} ${short.format(dayOf(onset))}`;
         return { type: "group", children: [
-          { type: "line", shape: { x1: x, y1: y, x2: x, y2: foot }, style: { stroke: c("high"), lineWidth: 1.5 } },
+          { type: "line", shape: { x1: x, y1: y, x2: x, y2: ground }, style: { stroke: c("high"), lineWidth: 1.5 } },
           { type: "text", style: { text, x: Math.min(Math.max(x, left + 36), left + width - 36), y: y - 4, align: "center", verticalAlign: "bottom", fill: c("ink"), fontSize: 11 } },
         ] };
       },
@@ -156,10 +160,10 @@
       data: data.marks.map((mark) => ({ value: [indexOf(mark.day) * scale, top * 1.06], symbol: shapes[mark.sort], text: `${worded.format(dayOf(indexOf(mark.day)))}: ${mark.text}` }))
         .filter((mark) => mark.value[0] >= 0 && mark.value[0] < count * scale),
     });
-    const axis = { type: "category", axisTick: { show: false }, axisLine: { lineStyle: { color: c("line-strong") } } };
+    const axis = { type: "category", axisTick: { show: false }, axisLine: { onZero: Boolean(heatmap), lineStyle: { color: c("line-strong") } } };
     const grids = [{ left: 44, right: 14, top: 22, height: heatmap ? "42%" : undefined, bottom: heatmap ? undefined : 58 }];
     const xs = [{ ...axis, gridIndex: 0, data: hours ? values.map((_, index) => index) : days, axisLabel: { ...label, show: !heatmap, margin: 10 } }];
-    const ys = [{ gridIndex: 0, min: 0, max: Math.ceil(top * 1.1 * 10) / 10 || 1, splitNumber: 3, axisLabel: { ...axisText, showMaxLabel: false }, splitLine: { lineStyle: { color: c("line") } },
+    const ys = [{ gridIndex: 0, min: foot, max: Math.ceil(top * 1.1 * 10) / 10 || 1, splitNumber: 3, axisLabel: { ...axisText, showMaxLabel: false, showMinLabel: foot === 0 }, splitLine: { lineStyle: { color: c("line") } },
       name: hours ? "kWh / h" : "kWh / d", nameTextStyle: { ...axisText, align: "right" }, nameGap: 8 }];
     if (heatmap) {
       grids.push({ left: 44, right: 14, top: "51%", bottom: 58 });
@@ -192,6 +196,7 @@
             const sent = hours || data.daily[at] === null ? "" : `<br>${words.sent} ${kwh(data.daily[at])} ${incomplete.get(at) || ""}`;
             return `${worded.format(dayOf(Math.floor(at / scale)))}${hours ? `, ${at % 24}:00` : ""}<br><b>${kwh(value)}</b> ${words.estimated}${sent}`;
           }
+          if (point.seriesName === "exported") return `${worded.format(dayOf(point.dataIndex))}<br><b>${kwh(-point.value)}</b> ${words.exported}`;
           if (point.seriesName === "marks") return echarts.format.encodeHTML(point.data.text);
           if (point.seriesName === "heat") return `${worded.format(dayOf(point.value[0]))}, ${point.value[1]}:00<br><b>${kwh(point.value[2])}</b>${senders.has(point.value[0] * 24 + point.value[1]) ? ` ${words.by_sender}` : ""}`;
           const day = Math.floor(point.dataIndex / scale);

@@ -270,6 +270,7 @@ def chart(found: Evidence, score: RiskScore | None) -> dict | None:
             "since": _("since"),
             "estimated": _("estimated"),
             "by_sender": _("estimated by the sender"),
+            "exported": _("given to the grid"),
             "sent": _("sent:"),
             "of_hours": _("in {came} of {whole} h"),
         },

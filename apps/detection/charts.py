@@ -9,6 +9,7 @@ from django.conf import settings
 from apps.detection.windows import Fitted, cut_to_links, joined
 from apps.grid.models import Installation
 from apps.readings import profiles, times
+from apps.readings.models import Channel
 from ml.calendar import slots_ahead, to_civil_days
 
 CHART_DAYS = 371
@@ -26,6 +27,7 @@ class Curve:
     hours: np.ndarray  # (2, D) how many hours came, and how many the day has on the clock
     made_up: np.ndarray  # (D, 24) kWh that came as estimated or edited, or (D, 1) without hours; NaN everywhere else
     hourly: np.ndarray | None  # (D, 24) kWh by hours of the clock on the wall; None for readings longer than an hour
+    exported: np.ndarray  # (D,) kWh given to the grid, NaN where nothing says so
     band: np.ndarray | None  # (3, D) kWh: quartiles of the neighbours, brought to this consumer's usual size
 
     @property
@@ -73,6 +75,7 @@ class Curve:
             "incomplete": self.incomplete(),
             "made_up": self.made_up_places(),
             "hourly": None if self.hourly is None else profiles.chart_values(np.round(self.hourly, 3)),
+            "exported": profiles.chart_values(np.round(self.exported, 2)) if np.isfinite(self.exported).any() else None,
             "band": None if self.band is None else profiles.chart_values(np.round(self.band, 2)),
         }
 
@@ -105,6 +108,7 @@ def curve(consumer_id: int, links: list[Installation], onset: date | None) -> Cu
         hours=np.stack([found, slots_of_the_clock(first_day, len(civil), slots)]) * 24 / slots,
         made_up=in_parts(made_up, 24 if slots >= 24 else 1),
         hourly=by_hour(civil),
+        exported=read_exported(own, first_day, last_day),
         band=band,
     )
 
@@ -120,6 +124,13 @@ def read_own(own: list[Fitted], first_day: date, last_day: date) -> tuple[np.nda
     )
     came, measured = (on_civil_days(by_consumer(own, window)[0], before)[1:] for window in (came, measured))
     return came, np.where(np.isnan(measured), came, np.nan)
+
+
+def read_exported(own: list[Fitted], first_day: date, last_day: date) -> np.ndarray:
+    """(D,) kWh by the clock on the wall."""
+    before = first_day - timedelta(days=1)
+    window = profiles.read_window([link.meter_id for link in own], before, last_day, channel=Channel.EXPORT)
+    return in_parts(on_civil_days(by_consumer(own, window)[0], before)[1:], 1)[:, 0]
 
 
 def read(fitted: list[Fitted], first_day: date, last_day: date, slots: int | None = None) -> np.ndarray:

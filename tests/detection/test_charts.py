@@ -6,7 +6,7 @@ from django.db.backends.postgresql.psycopg_any import DateRange
 
 from apps.detection import charts
 from apps.grid.models import Installation
-from apps.readings.models import LoadProfile
+from apps.readings.models import Channel, LoadProfile
 from apps.readings.quality import Quality
 from tests import factories
 
@@ -60,6 +60,17 @@ def test_a_page_is_told_which_days_no_meter_said(db):
     LoadProfile.objects.filter(day=WINTER).update(quality=[Quality.EDITED])
     page = curve_of(consumer).for_page()
     assert (page["daily"], page["made_up"]) == ([7, 7], [(0, 7.0)])
+
+
+def test_a_page_shows_what_was_given_to_the_grid(db):
+    consumer = measured(np.ones((3, 24)))
+    assert curve_of(consumer).for_page()["exported"] is None
+    sunny = LoadProfile.objects.get(day=WINTER + timedelta(days=1))
+    LoadProfile.objects.create(
+        meter=sunny.meter, channel=Channel.EXPORT, day=sunny.day, kwh=[0.0] * 23 + [2.5], upload=sunny.upload
+    )
+    page = curve_of(consumer).for_page()
+    assert (page["daily"], page["exported"]) == ([24, 24, 24], [None, 2.5, None])
 
 
 def test_no_hour_is_missing_that_the_clock_skipped(db):

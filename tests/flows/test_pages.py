@@ -9,7 +9,7 @@ from django.contrib.staticfiles import finders
 from django.urls import reverse
 
 from apps.grid.actions import register_meters
-from apps.readings.models import LoadProfile
+from apps.readings.models import Channel, LoadProfile
 from apps.readings.quality import Quality
 from apps.readings.validation import edits
 from tests import factories
@@ -101,3 +101,15 @@ def test_a_day_that_our_own_estimate_stands_in_for_is_not_the_senders_estimate(o
     assert drawn(page, "sender") == []
     assert drawn(page, "own") == [12] * 30
     assert drawn(page, "estimated") == [[25, 12, True]]
+
+
+def test_what_was_given_to_the_grid_stands_below_the_line(opened, consumer):
+    meter = factories.InstallationFactory(consumer=consumer).meter
+    factories.store_profiles(meter, MONDAY, np.full((2, 24), 0.5))
+    row = LoadProfile.objects.get(meter=meter, day=MONDAY)
+    LoadProfile.objects.create(
+        meter=meter, channel=Channel.EXPORT, day=MONDAY, kwh=[0.0] * 12 + [3.5] + [0.0] * 11, upload=row.upload
+    )
+    page = opened(reverse("consumer", args=[consumer.number]))
+    assert (drawn(page, "own"), drawn(page, "exported")) == ([12, 12], [-3.5, None])
+    assert tip(page, "exported", 0) == "5 Jan 2026\n3.5 kWh given to the grid"
