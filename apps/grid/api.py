@@ -262,7 +262,7 @@ class UpsertList(GridList):
         refuse_unknown((name for name in names if name not in columns.values()), named(self.kind))
         # Columns of a file are those that its beginning names: here each object may be the first to name one.
         content = actions.json_lines([dict.fromkeys(names) | rows[0], *rows[1:]])
-        return taken(request, content, self.kind, {**options.validated_data, "kind": self.kind, "columns": columns})
+        return taken(request, content, "", {**options.validated_data, "kind": self.kind, "columns": columns})
 
 
 def named(kind: str) -> list[str]:

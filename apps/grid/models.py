@@ -343,6 +343,8 @@ class ReferenceImport(models.Model):
         _("as of"), help_text=_("A link that changes without a day of its own changes on this day.")
     )
     strict = models.BooleanField(_("all or nothing"), default=False)
+    # By a program: nobody is waited for to confirm it, though a person may.
+    dry_run = models.BooleanField(_("dry run"), default=False)
 
     status = models.CharField(_("status"), max_length=16, choices=Status.choices)
     attempts = models.PositiveSmallIntegerField(default=0)

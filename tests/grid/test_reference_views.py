@@ -248,6 +248,16 @@ def test_a_member_that_only_a_late_object_has_is_taken(desk):
     assert Consumer.objects.get(number="D-600").address == "Mill Lane 9"
 
 
+def test_a_dry_run_waits_for_nobody_and_a_body_without_a_name_is_called_after_what_it_holds(desk):
+    told = desk.post("/api/v1/reference?dry_run=true&sender=gis", CONSUMERS, content_type="text/csv").json()
+    assert (told["status"], told["dry_run"], told["name"]) == ("draft", True, "Consumers from gis")
+    listed = desk.get(reverse("reference_list")).content.decode()
+    assert "dry run" in listed
+    assert "to confirm" not in listed
+    rows = desk.patch("/api/v1/grid/meters", [{"serial": "M-1"}], content_type="application/json").json()
+    assert (rows["status"], rows["name"]) == ("applied", "Meters from sam")
+
+
 @pytest.mark.parametrize("content", [b"", b" \n"])
 def test_an_empty_file_is_said_to_be_empty_however_it_comes(desk, content):
     form = desk.post("/api/v1/reference", {"file": SimpleUploadedFile("c.csv", content)})

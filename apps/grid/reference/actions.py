@@ -11,6 +11,7 @@ from django.core.files.base import ContentFile
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
@@ -58,20 +59,23 @@ def receive(
     as_of: date | None = None,
     strict: bool = False,
     confirm: bool = False,
+    dry_run: bool = False,
 ) -> ReferenceImport:
-    """Keep a file and find out what it holds. With confirm it is applied, else checked for a person to look at.
+    """Keep a file and find out what it holds. With confirm it is applied, else checked for a person to look at, or
+    for a program that only asks (dry_run).
 
     Kind and columns that are not stated are those of the sender's last file with these columns, then guessed. A small
     file is worked on at once, a large one by a worker. Raises NotKept.
     """
     reference = ReferenceImport(
-        name=name.replace("\0", "")[:255] or _("file"),
+        name=name.replace("\0", "")[:255],
         sender=" ".join(sender.replace("\0", "").split())[:100] or by.get_username(),
         by=by,
         size=len(content),
         sha256=hashlib.sha256(content).hexdigest(),
         as_of=as_of or timezone.localdate(),
         strict=strict,
+        dry_run=dry_run,
         status=Status.PENDING if confirm else Status.CHECKING,
     )
     try:
@@ -89,9 +93,16 @@ def receive(
         reference.preview = {"source": showing.cells_of(source), "label": source.label, "size": source.size}
     except FileFault as fault:
         reference.status, reference.error = Status.FAILED, str(fault)
+    reference.name = reference.name or _name_of(reference)
     reference.save()
     _start(reference)
     return reference
+
+
+def _name_of(reference: ReferenceImport) -> str:
+    """For a body that came without a name."""
+    what = capfirst(reference.get_kind_display() or _("file"))
+    return _("%(what)s from %(sender)s") % {"what": what, "sender": reference.sender}
 
 
 def _opened(reference: ReferenceImport) -> Source:

@@ -53,8 +53,8 @@ class ReferenceSerializer(serializers.ModelSerializer):
         model = ReferenceImport
         fields = [
             "id", "url", "name", "sender", "by", "at", "status", "error", "progress", "format", "kind", "columns",
-            "as_of", "strict", "size", "sha256", "rows", "created", "changed", "same", "refused", "applied_at",
-            "undone_at",
+            "as_of", "strict", "dry_run", "size", "sha256", "rows", "created", "changed", "same", "refused",
+            "applied_at", "undone_at",
         ]  # fmt: skip
 
     def get_url(self, one: ReferenceImport) -> str:
@@ -82,7 +82,7 @@ class OptionsSerializer(serializers.Serializer):
     )
     strict = serializers.BooleanField(required=False, default=False, help_text="Take nothing if one row is refused.")
     dry_run = serializers.BooleanField(
-        required=False, default=False, help_text="Say what would be, and leave it as a draft that a person may confirm."
+        required=False, default=False, help_text="Say what would be, and do nothing; a person may apply it yet."
     )
 
 
@@ -213,6 +213,7 @@ def taken(request, content: bytes, name: str, options: dict) -> Response:
             as_of=options.get("as_of"),
             strict=options["strict"],
             confirm=not options["dry_run"],
+            dry_run=options["dry_run"],
         )
     answer = ReferenceDetailSerializer(found, context={"request": request}).data
     return Response(answer, status.HTTP_200_OK if found.is_settled else status.HTTP_202_ACCEPTED)
