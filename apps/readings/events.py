@@ -117,9 +117,15 @@ class Events:
     codes: list[str]
     sources: list[str]
     details: list[str]
+    said: dict[str, str]  # code that the utility has said a meaning of, and that meaning, as these were looked at
 
     def __len__(self) -> int:
         return len(self.codes)
+
+    def outdated(self) -> set[str]:
+        """Codes whose meaning was said otherwise while the import went on."""
+        now = Meaning().said
+        return {source for source in set(self.sources) if self.said.get(source) != now.get(source)}
 
     def names(self, names: list[str]) -> list[str]:
         """Of the meters that reported them."""
@@ -162,6 +168,7 @@ def check(reading: Reading, statement: Statement, foreign: np.ndarray) -> Events
         codes=[meaning.of(line.code, line.detail) for line in taken],
         sources=[intern(clean(line.code, SOURCE_LENGTH)) for line in taken],
         details=[intern(clean(line.detail, DETAIL_LENGTH)) for line in taken],
+        said=meaning.said,
     )
 
 
@@ -264,6 +271,7 @@ def store(upload: Upload, found: Events, ids: np.ndarray) -> int:
         # Afterwards, and on their own: they are nobody's that this transaction has locked.
         # What they reported is in, whatever comes of this: their next reading would score them again anyway.
         transaction.on_commit(lambda: tell_neighbours(upload.pk, sorted(changed)), robust=True)
+    transaction.on_commit(lambda: look_again(found.outdated()), robust=True)
     if (of > 0).any() and upload.first_day is None:
         days = [days_of(int(found.minutes[of > 0].min())), days_of(int(found.minutes[of > 0].max()))]
         upload.first_day, upload.last_day = (EPOCH.date() + timedelta(days=day) for day in days)
@@ -317,6 +325,8 @@ def withdraw(upload: Upload) -> list[tuple[int, int]]:
 
 def look_again(sources: set[str]) -> None:
     """After the meaning of these codes was said otherwise, or taken back: a worker looks at the events that came."""
+    if not sources:
+        return
     MeaningChange.objects.bulk_create(MeaningChange(source_code=source) for source in sorted(sources))
     ring(STEP)
 

@@ -235,6 +235,20 @@ def test_a_meaning_that_is_moved_to_another_code_or_taken_back_leaves_events_to_
     assert [code for _serial, code, _at in stood()] == ["other", "terminal_cover_opened"]
 
 
+def test_a_meaning_that_is_said_while_an_import_goes_on_applies_to_it_too(
+    monkeypatch, django_capture_on_commit_callbacks
+):
+    def store(*args, store=events.store):
+        EventMeaning.objects.create(source_code="E17", code="cover_opened")
+        return store(*args)
+
+    monkeypatch.setattr(events, "store", store)
+    with django_capture_on_commit_callbacks(execute=True):
+        send(long_csv(("M-1", "2026-03-01 10:15", "E17", ""), header=HEADER))
+    assert tasks.learn_pending() == 1
+    assert [code for _serial, code, _at in stood()] == ["cover_opened"]
+
+
 def test_a_code_that_is_said_to_mean_nothing_of_ours_takes_our_meaning_from_what_came():
     send(long_csv(("M-1", "2026-03-01 10:15", 48, ""), header=HEADER))
     call_command("map_events", "48=other")
