@@ -71,7 +71,9 @@ def in_the_tables(upload: Upload) -> tuple:
     return (
         [getattr(upload, name) for name in (*counts, "first_day", "last_day", "register_reads")],
         str(list(
-            LoadProfile.objects.order_by("meter__serial", "day").values_list("meter__serial", "day", "kwh", "quality")
+            LoadProfile.objects.order_by("meter__serial", "channel", "day").values_list(
+                "meter__serial", "channel", "day", "kwh", "quality"
+            )
         )),
         sorted(MeterState.objects.values_list("meter__serial", "first_day", "last_day", "interval_minutes")),
         sorted(RejectedLine.objects.values_list("line", "reason", "text")),
