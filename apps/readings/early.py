@@ -76,11 +76,11 @@ class Early:
     def _over(self, block: Block) -> int:
         """How many of the first readings are of meters, or else of days, that the block has left behind."""
         meters, minutes = block.meters, block.minutes
-        named = minutes // DAY
         if not (meters[1:] < meters[:-1]).any():
             # Where all are of one day, or not even the first meter comes twice, a file by time may begin so.
-            begins = meters[0] != meters[1] or (named == named[0]).all()
+            begins = meters[0] != meters[1] or minutes.min() // DAY == minutes.max() // DAY
             return 0 if begins else int(np.searchsorted(meters, meters[-1]))
+        named = minutes // DAY
         if (named[1:] < named[:-1]).any():
             return 0
         places = np.append(0, np.flatnonzero(minutes[1:] != minutes[:-1]) + 1)
