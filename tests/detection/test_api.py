@@ -63,7 +63,7 @@ def test_a_curve_that_stops_scores_higher(head_end, model):
 def test_two_days_are_too_little_and_say_so(head_end, model):
     answer = head_end.post(reverse("api-predict"), curve(days=2), format="json").json()
     assert answer["score"] is None
-    assert "2 days" in answer["reasons"][0]["sentence"]
+    assert "2 measured days" in answer["reasons"][0]["sentence"]
 
 
 @pytest.mark.parametrize(
