@@ -40,7 +40,7 @@ def run(upload: Upload, progress: Progress) -> bool:
                 raise
             doing = _("Reading the file again: others change its meters")
             log.info("Upload %d is read to its end before it is written: others change its meters", upload.pk)
-    gc.collect()  # an error keeps what it met on its way, here the buffers of the first attempt
+        gc.collect()  # an error keeps what it met on its way, here the buffers of the first attempt
     return read_and_write(upload, progress, doing, early=False)
 
 
