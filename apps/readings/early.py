@@ -19,6 +19,9 @@ from apps.readings.spill import COLUMNS, sorted_by_meter
 # Fewer tell no interval. The first day of the utility's standard time has one where clocks show summer time.
 MOMENTS_LEAST = 4
 CYCLE = LEAST_DAYS * DAY - 120  # minutes, by clocks that may be put forward in between
+# Of a meter: how many readings were taken that were not impossible in any case, their first and last stamp; minutes
+# between them (0: they made no day), its first and last day.
+TAKEN = np.dtype([(name, "i4") for name in ("count", "first", "last", "interval", "first_day", "last_day")])
 
 
 class NotOver(Exception):
@@ -31,11 +34,7 @@ class Early:
     def __init__(self, assembler: Assembler, channel: Channel):
         self.assembler, self.channel = assembler, channel
         self.found: list[Days] = []  # until somebody takes them to write them
-        # Of each meter in Reading.names: how many readings were taken that were not impossible in any case, their first
-        # and last stamp; minutes between its readings (0: they made no day), its first and last day.
-        self.counts, self.first, self.last, self.intervals, self.first_days, self.last_days = (
-            np.zeros(0, dtype=np.int32) for _ in range(6)
-        )
+        self.taken = np.zeros(0, TAKEN)  # by position in Reading.names
         assembler.check_interval[channel] = self.check_interval
 
     def handed_over(self) -> list[Days]:
@@ -54,11 +53,11 @@ class Early:
         if over:
             columns = {name: getattr(block, name)[:over] for name in COLUMNS if getattr(block, name) is not None}
             meters, columns = sorted_by_meter(block.meters[:over], columns)
-            self._take_note(meters, columns["minutes"], columns["values"])
+            self._note_readings(meters, columns["minutes"], columns["values"])
             slots = 0
             for days in self.assembler.days_of_portion(Columns.of(Block(meters, **columns)), self.channel):
                 self.check(days)
-                self._note(days)
+                self._note_days(days)
                 self.found.append(days)
                 slots += days.kwh.size
                 if slots > MOST_SLOTS_A_READING * over:
@@ -70,7 +69,7 @@ class Early:
     def checked(self, groups: Iterable[Columns]) -> Iterator[Columns]:
         """Readings that were not taken early; NotOver where they say more of those that were."""
         for columns in groups:
-            self._take_note(columns.meters, columns.local, columns.values)
+            self._note_readings(columns.meters, columns.local, columns.values)
             yield columns
 
     def _over(self, block: Block) -> int:
@@ -98,7 +97,7 @@ class Early:
         moments = cuts[-1] if len(cuts) else 0
         return int(places[moments]) if moments >= MOMENTS_LEAST else 0
 
-    def _take_note(self, meters: np.ndarray, minutes: np.ndarray, values: np.ndarray) -> None:
+    def _note_readings(self, meters: np.ndarray, minutes: np.ndarray, values: np.ndarray) -> None:
         """Raises NotOver where readings of these meters were taken that mean something else beside these."""
         possible = self.assembler.possible(values)
         if not possible.all():
@@ -110,59 +109,55 @@ class Early:
         meters, counts = meters[starts], np.diff(starts, append=len(meters))
         first, last = (found.reduceat(columns["minutes"], starts) for found in (np.minimum, np.maximum))
         self._grow()
-        known = self.counts[meters] > 0
+        before = self.taken[meters]
+        known = before["count"] > 0
         # They wait to be told an interval, or were refused for theirs.
-        undecided = self.intervals[meters] == 0
+        undecided = before["interval"] == 0
         # One of a stamp counts, and a day may be the other's too.
-        shared = (first <= self.last[meters]) & (last >= self.first[meters])
-        first, last = (
-            np.where(known, ours(found, of[meters]), found)
-            for ours, found, of in ((np.minimum, first, self.first), (np.maximum, last, self.last))
-        )
-        self.first[meters], self.last[meters] = first, last
-        self.counts[meters] += counts
+        shared = (first <= before["last"]) & (last >= before["first"])
+        first = np.where(known, np.minimum(before["first"], first), first)
+        last = np.where(known, np.maximum(before["last"], last), last)
+        counts = counts + before["count"]
         # Reads of billing cycles, if most of them are so far apart; some may have come twice.
-        billed = 4 * ((last - first) // CYCLE) > self.counts[meters] - 1
+        billed = 4 * ((last - first) // CYCLE) > counts - 1
+        self.taken["count"][meters], self.taken["first"][meters], self.taken["last"][meters] = counts, first, last
         if (known & (undecided | shared | billed)).any():
             raise NotOver
 
     def check_interval(self, meters: np.ndarray, interval: int) -> None:
         """Raises NotOver where a meter had another interval: what is off its grid may have been on it."""
         self._grow()
-        if ((self.intervals[meters] > 0) & (self.intervals[meters] != interval)).any():
+        before = self.taken["interval"][meters]
+        if ((before > 0) & (before != interval)).any():
             raise NotOver
 
     def check(self, days: Days) -> None:
         """Raises NotOver where these days are beside early ones of the same meter and cannot be."""
-        meters = days.meters
-        self.check_interval(meters, DAY // days.kwh.shape[1])
-        inside = (days.days >= self.first_days[meters]) & (days.days <= self.last_days[meters])
-        if ((self.intervals[meters] > 0) & inside).any():
+        self.check_interval(days.meters, DAY // days.kwh.shape[1])
+        before = self.taken[days.meters]
+        inside = (days.days >= before["first_day"]) & (days.days <= before["last_day"])
+        if ((before["interval"] > 0) & inside).any():
             raise NotOver
 
-    def _note(self, days: Days) -> None:
+    def _note_days(self, days: Days) -> None:
         meters, first, last = spans_of(days.meters, days.days, days.days)
-        known = self.intervals[meters] > 0
-        self.first_days[meters] = np.where(known, np.minimum(self.first_days[meters], first), first)
-        self.last_days[meters] = np.where(known, np.maximum(self.last_days[meters], last), last)
-        self.intervals[meters] = DAY // days.kwh.shape[1]
+        before = self.taken[meters]
+        known = before["interval"] > 0
+        self.taken["first_day"][meters] = np.where(known, np.minimum(before["first_day"], first), first)
+        self.taken["last_day"][meters] = np.where(known, np.maximum(before["last_day"], last), last)
+        self.taken["interval"][meters] = DAY // days.kwh.shape[1]
 
     def _grow(self) -> None:
-        more = len(self.assembler.reading.names) - len(self.counts)
+        more = len(self.assembler.reading.names) - len(self.taken)
         if more:
-            self.counts, self.first, self.last, self.intervals, self.first_days, self.last_days = (
-                np.append(column, np.zeros(more, dtype=np.int32))
-                for column in (
-                    self.counts, self.first, self.last, self.intervals, self.first_days, self.last_days,
-                )
-            )  # fmt: skip
+            self.taken = np.append(self.taken, np.zeros(more, TAKEN))
 
     def known(self, intervals: np.ndarray) -> np.ndarray:
         """(names,) minutes between readings: what early days said of a meter goes before what was known of it."""
         self._grow()
-        return np.where(self.intervals > 0, self.intervals, intervals)
+        return np.where(self.taken["interval"] > 0, self.taken["interval"], intervals)
 
     def has(self, meters: np.ndarray) -> bool:
         """Has one of these meters early days?"""
         self._grow()
-        return bool((self.intervals[meters] > 0).any())
+        return bool((self.taken["interval"][meters] > 0).any())

@@ -271,7 +271,8 @@ def store(upload: Upload, found: Events, ids: np.ndarray) -> int:
         # Afterwards, and on their own: they are nobody's that this transaction has locked.
         # What they reported is in, whatever comes of this: their next reading would score them again anyway.
         transaction.on_commit(lambda: tell_neighbours(upload.pk, sorted(changed)), robust=True)
-    transaction.on_commit(lambda: look_again(found.outdated()), robust=True)
+    if found.sources:
+        transaction.on_commit(lambda: look_again(found.outdated()), robust=True)
     if (of > 0).any() and upload.first_day is None:
         days = [days_of(int(found.minutes[of > 0].min())), days_of(int(found.minutes[of > 0].max()))]
         upload.first_day, upload.last_day = (EPOCH.date() + timedelta(days=day) for day in days)

@@ -14,4 +14,9 @@ class Migration(migrations.Migration):
             name="compared_at",
             field=models.DateTimeField(null=True, verbose_name="held against what is known"),
         ),
+        migrations.AddField(
+            model_name="referenceimport",
+            name="dry_run",
+            field=models.BooleanField(default=False, verbose_name="dry run"),
+        ),
     ]
