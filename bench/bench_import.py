@@ -166,7 +166,7 @@ def copy_seconds(upload) -> float:
 
     from apps.grid.models import Meter  # noqa: PLC0415
     from apps.readings import copying, profiles  # noqa: PLC0415
-    from apps.readings.assembly import Days  # noqa: PLC0415
+    from apps.readings.series import Days  # noqa: PLC0415
 
     ids = list(Meter.objects.values_list("id", flat=True))
     stored = sorted(profiles.stored_rows(ids, upload.first_day, upload.last_day), key=lambda rows: rows.meter_id)

@@ -87,7 +87,7 @@ def copy_seconds(days: list[str]) -> float:
 
     from apps.grid.models import Meter  # noqa: PLC0415
     from apps.readings import copying, profiles  # noqa: PLC0415
-    from apps.readings.assembly import Days  # noqa: PLC0415
+    from apps.readings.series import Days  # noqa: PLC0415
 
     ids = list(Meter.objects.values_list("id", flat=True))
     first, last = date.fromisoformat(days[0]), date.fromisoformat(days[-1])

@@ -14,6 +14,14 @@ from django.utils.translation import gettext as _
 from apps.readings import billing, times
 from apps.readings.grids import Grid, grid_of
 from apps.readings.importers.base import Block, FileFault, Reading, RegisterPeriods
+from apps.readings.intervals import (
+    DISTANCE_CLASS,
+    INTERVALS,
+    NEVER_SEEN,
+    STAMPS_WITHOUT_NEIGHBOUR,
+    UNDECIDED,
+    interval_votes,
+)
 from apps.readings.models import Channel
 from apps.readings.registers import energy_between_reads
 from apps.readings.series import (
@@ -32,12 +40,6 @@ from apps.readings.spill import Spill
 from apps.readings.statements import Statement
 
 MOST_SLOTS_A_READING = 4  # in a matrix of days; what is sparser would mostly be filled with nothing
-INTERVALS = np.array([minutes for minutes in range(5, 61) if 60 % minutes == 0] + [DAY])  # hours are made of them
-UNDECIDED = -1  # an interval that only the whole file can tell
-NEVER_SEEN = len(INTERVALS)  # the class of a distance that is no interval
-DISTANCE_CLASS = np.full(DAY + 2, NEVER_SEEN, dtype=np.int8)
-DISTANCE_CLASS[INTERVALS] = np.arange(len(INTERVALS))
-STAMPS_WITHOUT_NEIGHBOUR = (60, 30, 15, 10, 5)  # the widest that all stamps fit on is taken
 
 
 Fallback = Callable[[], np.ndarray]  # (names,) minutes for meters whose own readings do not tell
@@ -389,19 +391,3 @@ def _by_count(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     found, counts = np.unique(values, return_counts=True)
     order = np.argsort(counts, kind="stable")
     return found[order], counts[order]
-
-
-def distances(meters: np.ndarray, minutes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Minutes between neighbours of one meter, and where the second of them stands; equal stamps have none."""
-    apart = minutes[1:] - minutes[:-1]
-    inside = np.flatnonzero(same_as_before(meters) & (apart > 0))
-    return apart[inside], inside + 1
-
-
-def interval_votes(meters: np.ndarray, minutes: np.ndarray) -> np.ndarray:
-    """(last meter + 1, intervals): how often neighbouring readings of a meter are so far apart."""
-    apart, places = distances(meters, minutes)
-    classes = DISTANCE_CLASS[np.minimum(apart, DAY + 1)]
-    rows, width = int(meters[-1]) + 1, len(INTERVALS) + 1
-    cells = np.bincount(meters[places].astype(np.int64) * width + classes, minlength=rows * width)
-    return cells.reshape(rows, width)[:, :NEVER_SEEN]

@@ -5,7 +5,7 @@ A period comes as such (first day, last day, energy), or between two readings of
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
 from django.conf import settings
@@ -18,17 +18,15 @@ from apps.readings.models import Channel
 from apps.readings.profiles import EPOCH
 from apps.readings.quality import is_made_up, worse
 from apps.readings.registers import slips
+from apps.readings.series import Columns
 from apps.readings.statements import Statement
-
-if TYPE_CHECKING:
-    from apps.readings.assembly import Columns
 
 DAY = 1440
 LEAST_DAYS, MOST_DAYS = 20, 100  # between the reads of a billing cycle
 LONGEST_PERIOD_DAYS = 400
 ROWS_AT_ONCE = 50_000
 
-Refuse = Callable[["Columns", np.ndarray, str], "Columns"]
+Refuse = Callable[[Columns, np.ndarray, str], Columns]
 
 STORE = """
 INSERT INTO readings_registerread AS known (meter_id, channel, start, "end", kwh, estimated, upload_id)
@@ -70,7 +68,7 @@ class Periods:
         return Periods(*(getattr(self, column.name)[rows] for column in fields(self)))
 
 
-def part_billed(columns: "Columns") -> tuple["Columns", "Columns"]:
+def part_billed(columns: Columns) -> tuple[Columns, Columns]:
     """Readings sorted by meter and time: those of meters that are read once in a billing cycle, and the others."""
     apart = np.diff(columns.utc)
     far = (columns.meters[1:] == columns.meters[:-1]) & (apart >= LEAST_DAYS * DAY)
@@ -84,7 +82,7 @@ def part_billed(columns: "Columns") -> tuple["Columns", "Columns"]:
 
 
 def periods_between(
-    columns: "Columns", statement: Statement, dates_only: bool, refuse: Refuse, channel: Channel
+    columns: Columns, statement: Statement, dates_only: bool, refuse: Refuse, channel: Channel
 ) -> RegisterPeriods:
     """What the readings of billed meters say about the days between them.
 

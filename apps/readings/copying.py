@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from django.db import connection
 
-from apps.readings.assembly import Days
+from apps.readings.series import Days
 
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER = b"\xff\xff"

@@ -9,15 +9,17 @@ import numpy as np
 from django.conf import settings
 
 from apps.readings import billing, events, importers, times
-from apps.readings.assembly import DAY, Assembler, Columns, Days, distances, same_as_before
+from apps.readings.assembly import Assembler
 from apps.readings.date_order import NONE, DateOrder
 from apps.readings.importers.base import Block, FileFault, Format, Reading, Rejects
 from apps.readings.importers.headings import ENDS, REGISTER, STARTS, unit_of, word
 from apps.readings.importers.long import Long
 from apps.readings.importers.tables import ColumnsUnclear, TableFormat
 from apps.readings.importers.wide_times import WideTimes
+from apps.readings.intervals import distances
 from apps.readings.models import Channel, Sender
 from apps.readings.profiles import chart_values
+from apps.readings.series import DAY, Columns, Days, same_as_before
 from apps.readings.statements import Statement
 
 SAMPLE_METERS = 20

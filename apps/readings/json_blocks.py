@@ -19,10 +19,11 @@ from django.utils.translation import gettext as _
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from apps.readings import times
-from apps.readings.assembly import DAY, INTERVALS
 from apps.readings.importers.base import NAME_LENGTH, Block, FileFault, Reading
+from apps.readings.intervals import INTERVALS
 from apps.readings.models import Channel
 from apps.readings.quality import Quality
+from apps.readings.series import DAY
 
 CHANNELS = {"import": Channel.IMPORT, "export": Channel.EXPORT}
 QUALITIES = {

@@ -26,8 +26,8 @@ from apps.readings.api import (
     refuse_while_the_queue_is_long,
     sender_of,
 )
-from apps.readings.assembly import INTERVALS
 from apps.readings.importers.base import FileFault
+from apps.readings.intervals import INTERVALS
 from apps.unknown_names import refuse_unknown
 
 

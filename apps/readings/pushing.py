@@ -26,10 +26,11 @@ from apps.bell import ring_after
 from apps.grid.actions import register_meters
 from apps.grid.models import Meter
 from apps.readings import copying, files, json_blocks, meters, partitions, times
-from apps.readings.assembly import Assembler, Columns, Days, Fallback
+from apps.readings.assembly import Assembler, Fallback
 from apps.readings.importers.base import FileFault, Reading, Rejects
 from apps.readings.merge import Merge, date_of, waited_in_vain
 from apps.readings.models import Channel, HeldMeter, Sender, Upload, upload_path
+from apps.readings.series import Columns, Days
 from apps.readings.statements import Statement
 
 STATEMENT = Statement(timezone="UTC", format="json_blocks")  # of the journal

@@ -2,20 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from django.utils.translation import gettext as _
 
 from apps.readings.quality import worse
+from apps.readings.series import Columns
 
-if TYPE_CHECKING:
-    from apps.readings.assembly import Columns
-
-Refuse = Callable[["Columns", np.ndarray, str], "Columns"]
+Refuse = Callable[[Columns, np.ndarray, str], Columns]
 
 
-def energy_between_reads(columns: "Columns", interval: int, refuse: Refuse) -> "Columns":
+def energy_between_reads(columns: Columns, interval: int, refuse: Refuse) -> Columns:
     """Register reads to energy: each read becomes the energy since the read one interval before, stamped at its start.
 
     The first read of a meter only sets the base. A read below the one before is refused: once where it is a slip
@@ -43,7 +40,7 @@ def energy_between_reads(columns: "Columns", interval: int, refuse: Refuse) -> "
     )
 
 
-def slips(columns: "Columns") -> np.ndarray:
+def slips(columns: Columns) -> np.ndarray:
     """(N,) bool: reads that are wrong by themselves, as the reads on both sides agree without them."""
     wrong = np.zeros(len(columns), dtype=bool)
     if len(columns) < 3:

@@ -11,12 +11,12 @@ from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from apps.readings import billing, events
-from apps.readings.assembly import DAY
 from apps.readings.merge import Merge, raise_revisions
 from apps.readings.models import HeldMeter, RegisterRead, Upload
 from apps.readings.profiles import EPOCH
 from apps.readings.progress import Progress
 from apps.readings.remerging import Days
+from apps.readings.series import DAY
 
 TOUCHED = """
 SELECT channel, meter_id, day - %(epoch)s, cardinality(kwh) FROM readings_loadprofile

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from apps.readings import spill
-from apps.readings.assembly import Assembler, Columns
+from apps.readings.assembly import Assembler
 from apps.readings.importers.base import Block, FileFault, Reading, Rejects
 from apps.readings.models import LoadProfile, LoadProfileRevision, MeterState, RejectedLine, Upload
+from apps.readings.series import Columns
 from apps.readings.spill import Spill
 from apps.readings.statements import Statement
 from tests.readings.files import long_csv, send
